@@ -1,4 +1,4 @@
-"""Everything that can go wrong when talking to a mail server: a code, a class, a sentence and a remedy each."""
+"""All that can go wrong when talking to a mail server: a code, a class, a sentence and a remedy each."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class ErrorClass(StrEnum):
 class Failure:
     """One row of the table.
 
-    `permanent` means that trying again cannot help until a person changes something. `sentence` says what is so
-    and `remedy` what to do; both are lazy translations and hold wherever they are shown, in the connection test as
-    well as on the card of an account that has worked for years.
+    `permanent` means that trying again cannot help until a person changes something. `sentence` says what is
+    so and `remedy` what to do; both are lazy translations and hold wherever they are shown, in the connection
+    test as well as on the card of an account that has worked for years.
     """
 
     error_class: ErrorClass
@@ -54,8 +54,8 @@ def _permanent(error_class: ErrorClass, sentence: _StrPromise, remedy: _StrPromi
 
 # A name that leads to a private address must look exactly like a server that does not answer, in words, class
 # and retries. Otherwise the connection test is a scanner of the network Mailhub runs in. Only the stored code
-# differs: operators read codes, tenants never do. Being temporary is right too: a resolver that lies for an hour
-# must not stop an account.
+# differs: operators read codes, tenants never do. Being temporary is right too: a resolver that lies for an
+# hour must not stop an account.
 _UNREACHABLE = _temporary(
     ErrorClass.CONNECTION,
     _("The server could not be reached."),
@@ -225,9 +225,9 @@ def describe(code: str) -> Failure:
 class MailError(Exception):
     """A failure of one exchange with a mail server.
 
-    `code` is a key of FAILURES. `server_text` is the server's own words, cleaned and at most 200 characters long;
-    it may go to the account's owner only after TLS and a valid greeting (a banner of an inner service is a leak),
-    so it is in neither str() nor repr(). `retry_after` is in seconds, None when the server named no time.
+    `code` is a key of FAILURES. `server_text` is the server's own words, cleaned and at most 200 characters
+    long; it may go to the account's owner only after TLS and a valid greeting (a banner of an inner service is
+    a leak), so it is in neither str() nor repr(). `retry_after` is in seconds, None when the server named none.
     """
 
     def __init__(self, code: str, server_text: str = "", retry_after: int | None = None) -> None:
