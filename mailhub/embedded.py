@@ -88,7 +88,8 @@ def _ensure(home: Path, environ: Mapping[str, str]) -> Servers:
     ours = Servers(not local.is_given("DATABASE_URL", environ), not local.is_given("REDIS_URL", environ))
     if not any(ours) or (not local.missing(environ) and _all_answer(local, ours)):
         return Servers(False, False)
-    home.mkdir(mode=0o755, parents=True, exist_ok=True)
+    # Others may pass through to the servers' folder (they run as another user when we are root), not look.
+    home.mkdir(mode=0o711, parents=True, exist_ok=True)
     with locked(home / LOCK):
         local = LocalEnv(home)
         local.complete(environ)
@@ -112,19 +113,21 @@ def _ensure_database(local: LocalEnv, folder: ServerFolder, user: ServerUser) ->
     address = urlsplit(local.get("DATABASE_URL"))
     if database_answers(address) or not _is_ours(address):
         return False
-    server = PostgresServer(folder.path)
-    started = server.port() is None
-    port = server.port() or server.start(address.port or 0, user, folder.superuser_password)
-    if port != address.port:
-        local.set_port("DATABASE_URL", port)
-        address = urlsplit(local.get("DATABASE_URL"))
-    deadline = time.monotonic() + 30
-    while True:  # a server that runs already may be recovering, or shutting down
+    server, password = PostgresServer(folder.path), folder.superuser_password
+    deadline = time.monotonic() + 60
+    started = False
+    while True:
+        port = server.port()
+        if port is None:
+            port, started = server.start(address.port or 0, user, password), True
+        if port != address.port:
+            local.set_port("DATABASE_URL", port)
+            address = urlsplit(local.get("DATABASE_URL"))
         try:
-            server.provision(address, folder.superuser_password)
+            server.provision(address, password)
             return started
-        except Exception as error:
-            if time.monotonic() > deadline or server.port() is None:
+        except OSError as error:  # a server that ran already may be recovering, or shutting down
+            if time.monotonic() > deadline:
                 raise EmbeddedError(f"PostgreSQL runs, but does not let Mailhub in: {error}") from error
             time.sleep(0.2)
 

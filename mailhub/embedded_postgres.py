@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote
 
 from mailhub.embedded_home import postgres_software
@@ -20,6 +20,9 @@ from mailhub.embedded_process import (
     tail,
     write_private,
 )
+
+if TYPE_CHECKING:
+    import psycopg  # imported where used: a command with servers of its own should not wait for it
 
 SUPERUSER = "postgres"
 LOG_LIMIT = 20 * 2**20
@@ -99,23 +102,13 @@ class PostgresServer:
         """Make the role and the database that `address` names.
 
         The role owns its database (so it may create trusted extensions) and may create others (for tests),
-        but is no superuser and cannot bypass row-level security.
+        but is no superuser and cannot bypass row-level security. Raises ConnectionError while the server is
+        not ready, EmbeddedError if it refuses the superuser's password.
         """
-        import psycopg
         from psycopg import sql
 
         role, name = sql.Identifier(unquote(address.username or "")), unquote(address.path.lstrip("/"))
-        connection = psycopg.connect(
-            host=LOOPBACK,
-            port=self.port(),
-            user=SUPERUSER,
-            password=superuser_password,
-            dbname="postgres",
-            sslmode="disable",
-            connect_timeout=10,
-            autocommit=True,
-        )
-        with connection:
+        with self._as_superuser(superuser_password) as connection:
             # Scrambled here: a clear password could reach the server's log.
             secret = connection.pgconn.encrypt_password(
                 unquote(address.password or "").encode(), (address.username or "").encode(), b"scram-sha-256"
@@ -129,6 +122,28 @@ class PostgresServer:
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
                 connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), role))
 
+    def _as_superuser(self, password: str) -> psycopg.Connection:
+        import psycopg
+
+        try:
+            return psycopg.connect(
+                host=LOOPBACK,
+                port=self.port() or 0,
+                user=SUPERUSER,
+                password=password,
+                dbname="postgres",
+                sslmode="disable",
+                connect_timeout=10,
+                autocommit=True,
+            )
+        except psycopg.OperationalError as error:
+            if "password authentication failed" in str(error):
+                raise EmbeddedError(
+                    f"The database in {self.data} was made with another superuser password than the one in "
+                    "servers.json of its home. Put that file back, or move the data away to start anew."
+                ) from None
+            raise ConnectionError(str(error)) from error
+
     def _create(self, programs: Path, user: ServerUser, superuser_password: str) -> None:
         """Run initdb beside the final place, so that a killed one leaves no half cluster there."""
         draft = self.data.with_name("postgres.new")
@@ -140,7 +155,7 @@ class PostgresServer:
         command += ["--auth=scram-sha-256", f"--pwfile={password_file}"]
         try:
             for ctype in CTYPES:
-                done = user.run([*command, f"--lc-ctype={ctype}"], capture_output=True)
+                done = user.run([*command, f"--lc-ctype={ctype}"])
                 if done.returncode == 0:
                     draft.rename(self.data)
                     return
@@ -152,10 +167,7 @@ class PostgresServer:
         """Start through pg_ctl, which leaves no child of ours behind and waits until the server is ready."""
         options = " ".join(f"-c {key}='{value}'" for key, value in (OPTIONS | {"port": str(port)}).items())
         command: list[str | Path] = [programs / "pg_ctl", "start", "-D", self.data, "-l", self.log]
-        done = user.run(
-            [*command, "-o", options, "-w", "-t", "60"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        return done.returncode == 0
+        return user.run([*command, "-o", options, "-w", "-t", "60"]).returncode == 0
 
     def _line(self, number: int) -> int | None:
         """A number from postmaster.pid, which holds the process on line 0 and the port on line 3."""
@@ -177,7 +189,7 @@ def database_answers(address: SplitResult) -> bool:
             password=unquote(address.password or ""),
             dbname=unquote(address.path.lstrip("/")),
             sslmode="disable",
-            connect_timeout=5,
+            connect_timeout=2,
         ).close()
     except psycopg.OperationalError:
         return False

@@ -11,11 +11,10 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 LOOPBACK = "127.0.0.1"
 SYSTEM_USER = "mailhub-db"
@@ -42,15 +41,21 @@ class ServerUser:
     def is_other(self) -> bool:
         return self.uid != os.geteuid()
 
-    def options(self) -> dict[str, Any]:
-        """Keyword arguments that make `subprocess` run a program as this user."""
-        return {"user": self.uid, "group": self.gid, "extra_groups": []} if self.is_other else {}
-
-    def run(self, command: list[str | Path], **options: Any) -> subprocess.CompletedProcess[str]:
-        """Run a program as this user, with an environment that holds none of ours."""
-        options = {"timeout": 120, "cwd": "/", "stdin": subprocess.DEVNULL, "text": True} | options
-        environment = {"PATH": "/usr/bin:/bin:/usr/local/bin", "LC_ALL": "C", "TZ": "UTC"}
-        return subprocess.run(command, env=environment, umask=0o077, **self.options(), **options)
+    def run(self, command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
+        """Run a program as this user, with an environment that holds nothing of ours."""
+        return subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            cwd="/",
+            env={"PATH": "/usr/bin:/bin:/usr/local/bin", "LC_ALL": "C", "TZ": "UTC"},
+            umask=0o077,
+            user=self.uid if self.is_other else None,
+            group=self.gid if self.is_other else None,
+            extra_groups=[] if self.is_other else None,
+        )
 
     def can(self, access: str, path: Path) -> bool:
         """Whether this user has `access` ("r", "w" or "x") to a path, asked by trying as that user."""

@@ -60,11 +60,10 @@ class ValkeyServer:
         for _attempt in range(3):
             port = free_port() if not port or port_answers(port) else port
             self._configure(port, unquote(address.password or ""), user)
-            done = user.run([valkey_software(user), self.configuration], capture_output=True)
+            user.run([valkey_software(user), self.configuration])
             here = address._replace(netloc=f":{address.password}@{LOOPBACK}:{port}")
-            if done.returncode == 0 and wait_until(lambda: broker_answers(here) or self._has_failed(), 10):
-                if broker_answers(here):
-                    return port
+            if self._comes_up(here):
+                return port
             port = 0
         raise EmbeddedError(f"Valkey does not start. The end of {self.log}:\n{tail(self.log)}")
 
@@ -98,6 +97,10 @@ class ValkeyServer:
         text = "".join(f"{name} {value}\n" for name, value in lines.items())
         write_private(self.configuration, text, user)
 
+    def _comes_up(self, address: SplitResult) -> bool:
+        wait_until(lambda: broker_answers(address) or self._has_failed(), 10)
+        return broker_answers(address)
+
     def _has_failed(self) -> bool:
         """Whether the server has given up, before or after it wrote its process file."""
         return self._pid_file.exists() and self.pid() is None or "Failed listening" in tail(self.log)
@@ -117,8 +120,8 @@ def broker_answers(address: SplitResult) -> bool:
         host=address.hostname or LOOPBACK,
         port=address.port or 6379,
         password=unquote(address.password or "") or None,
-        socket_timeout=5,
-        socket_connect_timeout=5,
+        socket_timeout=2,
+        socket_connect_timeout=2,
         retry=Retry(NoBackoff(), 0),
     )
     try:
