@@ -106,7 +106,7 @@ FAILURES: dict[str, Failure] = {
     ),
     "certificate_self_signed": _permanent(
         ErrorClass.CERTIFICATE,
-        _("The server made its certificate itself, so nobody vouches for it."),
+        _("Nobody that Mailhub trusts vouches for the certificate of the server."),
         _ASK_FOR_CERTIFICATE,
     ),
     "certificate_wrong_name": _permanent(
@@ -226,8 +226,8 @@ class MailError(Exception):
     """A failure of one exchange with a mail server.
 
     `code` is a key of FAILURES. `server_text` is the server's own words, cleaned and at most 200 characters
-    long; it may go to the account's owner only after TLS and a valid greeting (a banner of an inner service is
-    a leak), so it is in neither str() nor repr(). `retry_after` is in seconds, None when the server named none.
+    long; it may go to the account's owner only after TLS and a valid greeting (a banner of an inner service
+    is a leak), so it is in neither str() nor repr(). `retry_after` is in seconds, None when unknown.
     """
 
     def __init__(self, code: str, server_text: str = "", retry_after: int | None = None) -> None:
