@@ -1,0 +1,60 @@
+"""The doors: a slug in the address becomes a membership or 404; a stranger never learns that something exists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+
+from accounts import tenancy
+from accounts.models import Membership, Organization, User
+
+P = ParamSpec("P")
+
+
+class MemberRequest(HttpRequest):
+    """A request that passed a door: inside its organization's scope, by one of its members."""
+
+    user: User
+    membership: Membership
+
+
+View = Callable[Concatenate[MemberRequest, P], HttpResponse]
+
+
+def memberships_of(user: User) -> list[Membership]:
+    """Every organization of one person, by name; for the switcher and for the way in after signing in."""
+    with tenancy.system():
+        return list(Membership.objects.filter(user=user).select_related("organization").order_by("organization__name"))
+
+
+def _door(view: View[P], *, admin: bool) -> Callable[..., HttpResponse]:
+    @wraps(view)
+    def enter(request: Any, slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        organization = Organization.objects.filter(slug=slug).first()
+        if organization is None:
+            raise Http404
+        # The whole view runs in the scope, so no query of it can reach another tenant's row. Views therefore
+        # never talk to a mail server: tasks do.
+        with tenancy.scope(organization.pk):
+            membership = Membership.objects.filter(organization=organization, user=request.user).first()
+            if membership is None or (admin and not membership.is_admin):
+                raise Http404
+            membership.organization, membership.user = organization, request.user
+            request.membership = membership
+            return view(request, *args, **kwargs)
+
+    return login_required(enter)
+
+
+def member(view: View[P]) -> Callable[..., HttpResponse]:
+    """The view is for members of the organization named in the address. It gets no `slug`: see the request."""
+    return _door(view, admin=False)
+
+
+def admin(view: View[P]) -> Callable[..., HttpResponse]:
+    """The view is for owners and admins of the organization; others get 404 like strangers."""
+    return _door(view, admin=True)

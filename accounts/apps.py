@@ -1,0 +1,11 @@
+"""People, organizations, mail accounts, tenancy, secrets, and which hosts may be reached."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class AccountsConfig(AppConfig):
+    """People and accounts."""
+
+    name = "accounts"
+    verbose_name = _("People and accounts")

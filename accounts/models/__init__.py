@@ -1,0 +1,7 @@
+"""People, organizations, mail accounts, audit."""
+
+from accounts.models.audit import AuditEvent
+from accounts.models.mail_accounts import MailAccount
+from accounts.models.people import Invitation, Membership, Organization, Role, User
+
+__all__ = ["AuditEvent", "Invitation", "MailAccount", "Membership", "Organization", "Role", "User"]

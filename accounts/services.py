@@ -1,0 +1,157 @@
+"""Every write of more than one row about people, organizations and mail accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Max
+from django.utils import timezone
+from django.utils.text import slugify
+
+from accounts import signals, tenancy
+from accounts.models import AuditEvent, Invitation, MailAccount, Membership, Organization, Role, User
+from accounts.models.mail_accounts import HUES
+
+# Editing one of these means that a running fetch no longer talks to the right mailbox.
+REACH = ("kind", "host", "port", "encryption", "username", "password", "delete_from_server")
+
+
+class LimitReached(Exception):
+    """The plan allows no further one; `limit` is how many it allows."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the plan allows {limit}")
+        self.limit = limit
+
+
+class InvitationError(Exception):
+    """The invitation is used, expired, or for somebody else."""
+
+
+def record(organization_id: int, actor: User | None, action: str, target: str = "", **detail: Any) -> None:
+    """Write down who did what. `detail` must never hold a secret."""
+    AuditEvent.objects.create(
+        organization_id=organization_id, actor=actor, action=action, target=target[:300], detail=detail
+    )
+
+
+def free_slug(name: str) -> str:
+    """An address for an organization of that name which nobody has yet."""
+    base = slugify(name)[:40] or "organization"
+    taken = set(Organization.objects.filter(slug__startswith=base).values_list("slug", flat=True))
+    if base not in taken:
+        return base
+    return next(slug for n in range(2, len(taken) + 3) if (slug := f"{base}-{n}") not in taken)
+
+
+def found_organization(name: str, owner: User, *, plan: str = "") -> Organization:
+    """Found an organization with its owner; `plan` is a slug, "" for the default plan."""
+    with transaction.atomic():
+        organization = Organization.objects.create(name=name, slug=free_slug(name))
+        with tenancy.scope(organization.pk):
+            Membership.objects.create(organization=organization, user=owner, role=Role.OWNER)
+            signals.organization_founded.send(Organization, organization=organization, plan=plan)
+            record(organization.pk, owner, "organization.founded", name)
+    return organization
+
+
+def invite(membership: Membership, email: str, role: str) -> tuple[Invitation, str]:
+    """Invite an address; an open invitation to it is replaced. Returns the row and the key for the link.
+
+    Raises LimitReached. Sending the mail is the caller's work, after the commit.
+    """
+    email = email.strip().lower()
+    organization = membership.organization
+    with transaction.atomic():
+        Organization.objects.select_for_update().get(pk=organization.pk)
+        Invitation.objects.filter(organization=organization, email=email, accepted_at=None).delete()
+        waiting = Invitation.objects.filter(
+            organization=organization, accepted_at=None, expires_at__gt=timezone.now()
+        ).count()
+        if Membership.objects.filter(organization=organization).count() + waiting >= organization.member_limit:
+            raise LimitReached(organization.member_limit)
+        key = Invitation.new_key()
+        invitation = Invitation.objects.create(
+            organization=organization,
+            email=email,
+            role=role,
+            key_hash=Invitation.hash_key(key),
+            invited_by=membership.user,
+        )
+        record(organization.pk, membership.user, "invitation.sent", email, role=role)
+    return invitation, key
+
+
+def accept_invitation(invitation: Invitation, user: User) -> Membership:
+    """Make the invited person a member. Must run in the invitation's scope. Raises InvitationError."""
+    with transaction.atomic():
+        invitation = Invitation.objects.select_for_update().get(pk=invitation.pk)
+        if not invitation.is_open or invitation.email != user.email:
+            raise InvitationError
+        membership, _created = Membership.objects.get_or_create(
+            organization=invitation.organization, user=user, defaults={"role": invitation.role}
+        )
+        invitation.accepted_at = timezone.now()
+        invitation.save(update_fields=["accepted_at"])
+        record(invitation.organization_id, user, "invitation.accepted", user.email)
+    return membership
+
+
+def add_mail_account(membership: Membership, fields: Mapping[str, Any]) -> MailAccount:
+    """Save a mail account whose settings were just tested. Raises LimitReached."""
+    organization = membership.organization
+    with transaction.atomic():
+        Organization.objects.select_for_update().get(pk=organization.pk)
+        existing = MailAccount.objects.filter(organization=organization)
+        if existing.count() >= organization.mail_account_limit:
+            raise LimitReached(organization.mail_account_limit)
+        own = existing.filter(owner=membership.user)
+        values = dict(fields)
+        is_default = bool(values.pop("is_default", False)) or not own.exists()
+        used = list(own.values_list("hue", flat=True))
+        account = MailAccount(organization=organization, owner=membership.user, **values)
+        if "hue" not in values:
+            account.hue = min(HUES, key=lambda hue: (used.count(hue), HUES.index(hue)))
+        account.position = (own.aggregate(last=Max("position"))["last"] or 0) + 1
+        if is_default:
+            own.update(is_default=False)
+        account.is_default = is_default
+        account.save()
+        signals.mail_account_added.send(MailAccount, account=account)
+        record(organization.pk, membership.user, "mail_account.added", account.email, host=account.host)
+    return account
+
+
+def change_mail_account(account: MailAccount, actor: User, fields: Mapping[str, Any]) -> None:
+    """Save new settings; a running fetch of the old ones is told to stop by the generation number."""
+    with transaction.atomic():
+        values = dict(fields)
+        if values.pop("is_default", False):
+            MailAccount.objects.filter(organization=account.organization_id, owner=account.owner_id).update(
+                is_default=False
+            )
+            account.is_default = True
+        moved = [name for name in REACH if name in values and values[name] != getattr(account, name)]
+        for name, value in values.items():
+            setattr(account, name, value)
+        account.save()
+        if moved:
+            MailAccount.objects.filter(pk=account.pk).update(generation=F("generation") + 1)
+            account.refresh_from_db(fields=["generation"])
+        signals.mail_account_changed.send(MailAccount, account=account)
+        record(account.organization_id, actor, "mail_account.changed", account.email, fields=sorted(values))
+
+
+def delete_mail_account(account: MailAccount, actor: User) -> None:
+    """Delete the account with all its stored mail; what the provider still has stays there."""
+    with transaction.atomic():
+        signals.mail_account_deleting.send(MailAccount, account=account)
+        record(account.organization_id, actor, "mail_account.deleted", account.email)
+        was_default, owner, organization = account.is_default, account.owner_id, account.organization_id
+        account.delete()
+        if was_default:
+            heir = MailAccount.objects.filter(organization=organization, owner=owner).first()
+            if heir:
+                MailAccount.objects.filter(pk=heir.pk).update(is_default=True)

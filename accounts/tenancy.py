@@ -1,0 +1,105 @@
+"""The one screen that guards tenants: PostgreSQL row-level security, opened by `scope` (ADR 0001).
+
+Every table with an `organization` column carries a forced policy. Outside a scope it shows no row and takes none;
+inside `scope(id)` only that organization's. Both settings are transaction-local, so nothing leaks through a pooled
+connection and PgBouncer in transaction mode is fine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection, models, transaction
+from django.db.migrations.operations import RunSQL
+
+ORGANIZATION = "mailhub.organization"
+SYSTEM = "mailhub.system"
+
+
+class TenancyError(RuntimeError):
+    """A scope was opened inside the scope of another organization."""
+
+
+def _setting(name: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT coalesce(current_setting(%s, true), '')", [name])
+        return str(cursor.fetchone()[0])
+
+
+def _set(name: str, value: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config(%s, %s, true)", [name, value])
+
+
+@contextmanager
+def _local(name: str, value: str, before: str) -> Iterator[None]:
+    with transaction.atomic():
+        _set(name, value)
+        yield
+        # When this was only a savepoint, the outer transaction must get its own setting back. After an error
+        # the savepoint's rollback does that.
+        _set(name, before)
+
+
+@contextmanager
+def scope(organization_id: int) -> Iterator[None]:
+    """A transaction that sees and writes the rows of one organization only.
+
+    Raises TenancyError inside the scope of another organization: a request never has two tenants.
+    """
+    before = _setting(ORGANIZATION) if connection.in_atomic_block else ""
+    if before not in ("", str(organization_id)):
+        raise TenancyError(f"already in the scope of organization {before}")
+    with _local(ORGANIZATION, str(organization_id), before):
+        yield
+
+
+@contextmanager
+def system() -> Iterator[None]:
+    """A transaction that sees every organization: for the dispatcher, support staff and the doors.
+
+    Every caller is named in tests/test_isolation.py.
+    """
+    before = _setting(SYSTEM) if connection.in_atomic_block else ""
+    with _local(SYSTEM, "on", before):
+        yield
+
+
+class TenantModel(models.Model):
+    """A row that belongs to one organization; its migration must add `Guard(table)`."""
+
+    organization = models.ForeignKey("accounts.Organization", models.CASCADE, related_name="+", editable=False, db_index=False)
+
+    class Meta:
+        abstract = True
+
+
+class Guard(RunSQL):
+    """Migration operation: force row-level security on `table`."""
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+        # The settings are wrapped in sub-selects so that they are read once a statement, not once a row;
+        # nullif because a setting reads '' (not NULL) after the transaction that had set it.
+        rule = (
+            f"organization_id = (SELECT nullif(current_setting('{ORGANIZATION}', true), '')::bigint)"
+            f" OR (SELECT current_setting('{SYSTEM}', true)) = 'on'"
+        )
+        super().__init__(
+            sql=[
+                f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY',
+                f'ALTER TABLE "{table}" FORCE ROW LEVEL SECURITY',
+                f'CREATE POLICY tenant ON "{table}" USING ({rule}) WITH CHECK ({rule})',
+            ],
+            reverse_sql=[
+                f'DROP POLICY tenant ON "{table}"',
+                f'ALTER TABLE "{table}" NO FORCE ROW LEVEL SECURITY',
+                f'ALTER TABLE "{table}" DISABLE ROW LEVEL SECURITY',
+            ],
+        )
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        """Written into a migration as Guard("table")."""
+        return self.__class__.__name__, [self.table], {}

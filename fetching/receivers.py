@@ -1,0 +1,37 @@
+"""What fetching does when accounts come, change, or space becomes free."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models.functions import Now
+from django.dispatch import receiver
+
+from accounts.models import MailAccount
+from accounts.signals import mail_account_added, mail_account_changed
+from fetching import schedule
+from fetching.models import FetchState
+from mailbox.models import Message
+from mailbox.signals import messages_discarded
+
+
+@receiver(mail_account_added)
+def start_fetching(sender: type[MailAccount], account: MailAccount, **kwargs: Any) -> None:
+    """A new account is due at once."""
+    FetchState.objects.create(organization_id=account.organization_id, account=account)
+
+
+@receiver(mail_account_changed)
+def fetch_again(sender: type[MailAccount], account: MailAccount, **kwargs: Any) -> None:
+    """Settings were edited and tested: a disabled account starts again, a paused one stays paused."""
+    state = FetchState.objects.get(account=account)
+    if state.status != FetchState.Status.PAUSED:
+        schedule.resume(account.pk)
+
+
+@receiver(messages_discarded)
+def use_free_space(sender: type[Message], account: MailAccount, **kwargs: Any) -> None:
+    """Space became free: accounts of the organization that wait for it are due now."""
+    FetchState.objects.filter(
+        organization=account.organization_id, status=FetchState.Status.PAUSED_QUOTA
+    ).update(next_run_at=Now())

@@ -1,0 +1,9 @@
+"""The site itself."""
+
+from django.apps import AppConfig
+
+
+class MailhubConfig(AppConfig):
+    """Pages that need everybody, commands, static files."""
+
+    name = "mailhub"

@@ -1,0 +1,224 @@
+"""All settings of Mailhub: read from the environment, with defaults; starts nothing (docs/settings.md)."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from csp.constants import NONE, SELF
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+# ── Where this instance lives ───────────────────────────────────────────────
+MAILHUB_HOME = Path(env.str("MAILHUB_HOME", default=str(BASE_DIR / "var"))).resolve()
+# What `mailhub.embedded` wrote at the first start; the real environment wins over it.
+env.read_env(MAILHUB_HOME / "local.env", overwrite=False)
+
+PORT = env.int("PORT", default=8000)
+MAILHUB_URL = env.str("MAILHUB_URL", default=f"http://127.0.0.1:{PORT}").rstrip("/")
+_public = urlsplit(MAILHUB_URL)
+_secure = _public.scheme == "https"
+
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY")
+ALLOWED_HOSTS = [_public.hostname or "127.0.0.1", "127.0.0.1", "localhost", "[::1]"]
+CSRF_TRUSTED_ORIGINS = [MAILHUB_URL]
+
+# ── Mailhub's own ───────────────────────────────────────────────────────────
+# "id:key" pairs; the first encrypts, the others still decrypt (accounts/crypto.py).
+MAILHUB_ENCRYPTION_KEYS = env.list("MAILHUB_ENCRYPTION_KEYS")
+# host:port pairs exempt from the public-address and standard-port rules (accounts/hosts.py).
+MAILHUB_ALLOWED_MAIL_HOSTS = env.list("MAILHUB_ALLOWED_MAIL_HOSTS", default=[])
+# A PEM file of certificate authorities trusted besides the system's.
+MAILHUB_MAIL_CA_FILE = env.str("MAILHUB_MAIL_CA_FILE", default="")
+# Whether strangers may found an organization; invitations work either way.
+MAILHUB_SIGNUP_OPEN = env.bool("MAILHUB_SIGNUP_OPEN", default=True)
+
+# ── Django ──────────────────────────────────────────────────────────────────
+INSTALLED_APPS = [
+    "unfold",  # before django.contrib.admin, whose templates it replaces
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django.contrib.postgres",
+    "allauth",
+    "allauth.account",
+    "csp",
+    "django_htmx",
+    "accounts",
+    "quotas",
+    "mailbox",
+    "fetching",
+    "sending",
+    "mailhub",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.PreferencesMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "mailhub.urls"
+WSGI_APPLICATION = "mailhub.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "builtins": ["mailhub.templatetags.mailhub"],
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+# ── Data ────────────────────────────────────────────────────────────────────
+# The pool bounds the connections of threaded workers and web threads; a thread gives its connection back
+# before it talks to a mail server (fetching/engine.py).
+DATABASES = {"default": env.db("DATABASE_URL")}
+DATABASES["default"].update(
+    ENGINE="django.db.backends.postgresql",
+    CONN_MAX_AGE=0,
+    OPTIONS={"pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=16), "timeout": 20}},
+)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+REDIS_URL = env.str("REDIS_URL")
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "mailhub"}}
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+
+STATIC_URL = "/static/"
+STATIC_ROOT = MAILHUB_HOME / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = DEBUG
+
+# ── Tasks ───────────────────────────────────────────────────────────────────
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "work"
+CELERY_TASK_ROUTES = {"fetching.tasks.fetch_account": {"queue": "fetch"}, "fetching.tasks.probe": {"queue": "fetch"}}
+# The lease of a fetch decides when it may run again (fetching/schedule.py), not the broker: acknowledge early.
+CELERY_TASK_ACKS_LATE = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "max_connections": 200}
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE_FILENAME = str(MAILHUB_HOME / "beat-schedule")
+# A tick that could not be delivered before the next one is worthless: it expires, so nothing piles up.
+CELERY_BEAT_SCHEDULE = {
+    "dispatch due accounts": {"task": "fetching.tasks.dispatch", "schedule": 5.0, "options": {"expires": 4.5}},
+    "tidy up": {"task": "fetching.tasks.tidy", "schedule": 3600.0, "options": {"expires": 1800.0}},
+}
+
+# ── People ──────────────────────────────────────────────────────────────────
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_REDIRECT_URL = reverse_lazy("home")
+LOGIN_URL = reverse_lazy("account_login")
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_FORMS = {"signup": "accounts.forms.SignupForm"}
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
+ACCOUNT_SESSION_REMEMBER = None
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = _public.scheme
+ACCOUNT_CHANGE_EMAIL = True
+
+# ── System mail (what Mailhub itself writes; people's mail goes through `sending`) ──
+EMAIL_FILE_PATH = MAILHUB_HOME / "outbox"
+if env.str("EMAIL_URL", default=""):
+    globals().update(env.email("EMAIL_URL"))
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Mailhub <mailhub@localhost>")
+EMAIL_TIMEOUT = 30
+
+# ── Language and time ───────────────────────────────────────────────────────
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("id", _("Indonesian"))]
+LOCALE_PATHS = [BASE_DIR / "mailhub" / "locale"]
+TIME_ZONE = "UTC"
+USE_I18N = USE_TZ = True
+USE_THOUSAND_SEPARATOR = True
+
+# ── Security ────────────────────────────────────────────────────────────────
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _secure
+SESSION_COOKIE_AGE = 60 * 60 * 24 * 30
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _secure else None
+SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365 if _secure else 0
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "SAMEORIGIN"  # message bodies are shown in a frame of our own page
+# Unfold's pages of /support/ need inline script and style: mailhub/admin.py widens the policy for them alone.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "frame-src": [SELF],
+        "manifest-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [SELF],
+    }
+}
+
+# ── Logs ────────────────────────────────────────────────────────────────────
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="WARNING")},
+    "loggers": {
+        "mailhub": {"level": "INFO"},
+        "fetching": {"level": "INFO"},
+        "django.server": {"level": "WARNING"},
+        # Refused requests are the visitor's business; the log of a quiet instance stays quiet.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+    },
+}

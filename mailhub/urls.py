@@ -1,0 +1,18 @@
+"""The site map on one screen. Addresses below /o/<slug>/ belong to one organization (accounts/access.py)."""
+
+from django.urls import include, path
+
+from mailhub import views
+from mailhub.admin import site as support
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("health/", views.health, name="health"),
+    path("accounts/", include("allauth.account.urls")),
+    path("invitation/<int:organization>/<str:key>/", include("accounts.urls_invitation")),
+    path("support/", support.urls),
+    path("o/<slug:slug>/", include("mailhub.urls_organization")),
+    path("o/<slug:slug>/mail/", include("mailbox.urls")),
+    path("o/<slug:slug>/settings/accounts/", include("fetching.urls")),
+    path("o/<slug:slug>/", include("accounts.urls")),
+]

@@ -1,0 +1,77 @@
+"""Charging and releasing storage. Lock when you take, as late as possible; giving back never fails."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.db.models import F, Sum
+from django.db.models.functions import Greatest
+
+from accounts.models import Organization
+from quotas.models import LedgerEntry, Plan, StorageMeter, Subscription
+
+DEFAULT_PLAN = "free"
+
+
+class OverQuota(Exception):
+    """The plan's storage does not hold `wanted` more bytes. The transaction is still usable."""
+
+    def __init__(self, wanted: int) -> None:
+        super().__init__(f"storage full: {wanted} bytes wanted")
+        self.wanted = wanted
+
+
+def charge(
+    organization_id: int,
+    size: int,
+    *,
+    messages: int,
+    account_id: int | None,
+    reason: str = LedgerEntry.Reason.FETCHED,
+) -> None:
+    """Take `size` bytes, in the caller's transaction and as its last statement: this locks the meter's row.
+
+    Raises OverQuota when they do not fit; nothing has been written then.
+    """
+    if size < 0:
+        raise ValueError("a charge takes bytes; use release() to give them back")
+    changed = StorageMeter.objects.filter(organization=organization_id, used__lte=F("limit") - size).update(
+        used=F("used") + size
+    )
+    if not changed:
+        raise OverQuota(size)
+    _write(organization_id, size, messages, account_id, reason)
+
+
+def release(
+    organization_id: int,
+    size: int,
+    *,
+    messages: int,
+    account_id: int | None,
+    reason: str = LedgerEntry.Reason.DISCARDED,
+) -> None:
+    """Give `size` bytes back, in the transaction that deletes the mail. Never fails."""
+    StorageMeter.objects.filter(organization=organization_id).update(used=Greatest(F("used") - size, 0))
+    _write(organization_id, -size, -messages, account_id, reason)
+
+
+def _write(organization_id: int, size: int, messages: int, account_id: int | None, reason: str) -> None:
+    LedgerEntry.objects.create(
+        organization_id=organization_id, account_id=account_id, bytes=size, messages=messages, reason=reason
+    )
+
+
+def subscribe(organization: Organization, plan: Plan) -> None:
+    """Put the organization on a plan and write the plan's limits to where they are checked."""
+    with transaction.atomic():
+        Subscription.objects.update_or_create(organization=organization, defaults={"plan": plan})
+        StorageMeter.objects.update_or_create(organization=organization, defaults={"limit": plan.storage_bytes})
+        organization.mail_account_limit = plan.mail_accounts
+        organization.member_limit = plan.members
+        organization.save(update_fields=["mail_account_limit", "member_limit"])
+
+
+def ledger_total(organization_id: int) -> int:
+    """Bytes according to the ledger; equals the meter, always (tests/conftest.py compares)."""
+    total = LedgerEntry.objects.filter(organization=organization_id).aggregate(total=Sum("bytes"))["total"]
+    return int(total or 0)

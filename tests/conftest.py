@@ -1,0 +1,134 @@
+"""The cast: Alice founded Acme and owns a mail account, Bob is a member, Charlie is a stranger with a house of his own.
+
+Every database test ends with the books compared: ledger = meter = stored messages, and each folder's counters.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+
+from accounts import tenancy
+from accounts.models import MailAccount, Organization, Role, User
+from tests import factories
+
+
+
+def pytest_configure(config):
+    from django.conf import settings
+
+    database = settings.DATABASES["default"]
+    database["OPTIONS"] = {key: value for key, value in copy.deepcopy(database["OPTIONS"]).items() if key != "pool"}
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    # A cache database for each parallel worker: clear() empties all of it. 0 is the broker's.
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    settings.CACHES["default"]["LOCATION"] = settings.REDIS_URL.rsplit("/", 1)[0] + f"/{1 + worker}"
+
+
+def uses_database(request) -> bool:
+    return bool({"db", "transactional_db"} & set(request.fixturenames)) or bool(
+        request.node.get_closest_marker("django_db")
+    )
+
+
+@pytest.fixture(autouse=True)
+def _clean_cache(request):
+    """Counters of one test must not refuse another."""
+    if uses_database(request):
+        cache.clear()
+
+
+def check_books() -> None:
+    """Ledger = meter = sum of stored sizes for every organization, and every folder's counters are right."""
+    with tenancy.system(), connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT m.organization_id, m.used,
+                coalesce((SELECT sum(bytes) FROM quotas_ledgerentry l WHERE l.organization_id = m.organization_id), 0),
+                coalesce((SELECT sum(size) FROM mailbox_message s WHERE s.organization_id = m.organization_id), 0),
+                coalesce((SELECT sum(messages) FROM quotas_ledgerentry l WHERE l.organization_id = m.organization_id), 0),
+                (SELECT count(*) FROM mailbox_message s WHERE s.organization_id = m.organization_id)
+            FROM quotas_storagemeter m"""
+        )
+        for organization, meter, ledger, stored, booked, kept in cursor.fetchall():
+            assert meter == ledger == stored, f"organization {organization}: meter {meter}, ledger {ledger}, mail {stored}"
+            assert booked == kept, f"organization {organization}: {booked} messages in the ledger, {kept} kept"
+        cursor.execute(
+            """
+            SELECT f.id, f.messages_count, f.unread_count, f.size, count(m.id),
+                count(m.id) FILTER (WHERE NOT m.is_read), coalesce(sum(m.size), 0)
+            FROM mailbox_folder f LEFT JOIN mailbox_message m ON m.folder_id = f.id GROUP BY f.id"""
+        )
+        for folder, messages, unread, size, *counted in cursor.fetchall():
+            assert [messages, unread, size] == counted, f"counters of folder {folder}: {messages, unread, size} != {counted}"
+
+
+@pytest.fixture(autouse=True)
+def _books(request):
+    """After every test with a database: the books agree."""
+    if uses_database(request):
+        request.getfixturevalue("_django_db_helper")  # so that the database is still there afterwards
+        yield
+        check_books()
+    else:
+        yield
+
+
+@pytest.fixture
+def alice(db) -> User:
+    return factories.UserFactory(email="alice@acme.example", name="Alice Hartono")
+
+
+@pytest.fixture
+def bob(db) -> User:
+    return factories.UserFactory(email="bob@acme.example", name="Bob Santoso")
+
+
+@pytest.fixture
+def charlie(db) -> User:
+    return factories.UserFactory(email="charlie@umbrella.example", name="Charlie Stranger")
+
+
+@pytest.fixture
+def acme(alice: User, bob: User) -> Organization:
+    organization = factories.found("Acme", alice)
+    factories.join(organization, bob, Role.MEMBER)
+    return organization
+
+
+@pytest.fixture
+def umbrella(charlie: User) -> Organization:
+    return factories.found("Umbrella", charlie)
+
+
+@pytest.fixture
+def account(acme: Organization, alice: User) -> MailAccount:
+    """Alice's mail account at Acme."""
+    return factories.connect(acme, alice, name="Alice at Post", email="alice@post.example")
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+@pytest.fixture
+def as_alice(alice: User) -> Client:
+    return signed_in(alice)
+
+
+@pytest.fixture
+def as_bob(bob: User) -> Client:
+    return signed_in(bob)
+
+
+@pytest.fixture
+def as_charlie(charlie: User) -> Client:
+    return signed_in(charlie)
