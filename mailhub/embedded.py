@@ -150,13 +150,19 @@ def _is_ours(address: SplitResult) -> bool:
 
 
 def _main(command: str) -> int:
-    """`python -m mailhub.embedded start | stop | status`."""
+    """`python -m mailhub.embedded start | stop | remove | status`; the last is the default."""
     if command == "start":
         ensure()
-    elif command == "stop":
-        stop()
+    elif command in ("stop", "remove"):
+        from mailhub.supervisor import stop_running  # it would only see its database vanish
+
+        stop_running(home_folder())
+        if command == "stop":
+            stop()
+        else:
+            remove()
     for name, is_running in running()._asdict().items():
-        print(f"{name}: {'running' if is_running else 'stopped'}")
+        sys.stdout.write(f"{name}: {'running' if is_running else 'stopped'}\n")
     return 0
 
 

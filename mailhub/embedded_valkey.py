@@ -103,7 +103,7 @@ class ValkeyServer:
 
     def _has_failed(self) -> bool:
         """Whether the server has given up, before or after it wrote its process file."""
-        return self._pid_file.exists() and self.pid() is None or "Failed listening" in tail(self.log)
+        return (self._pid_file.exists() and self.pid() is None) or "Failed listening" in tail(self.log)
 
 
 def _quoted(value: object) -> str:

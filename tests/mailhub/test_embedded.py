@@ -145,9 +145,11 @@ def test_secrets_are_readable_by_their_owner_alone(started: Path) -> None:
     passwords = {urlsplit(local.get(key)).password for key in ("DATABASE_URL", "REDIS_URL")}
     shown = [command_line(pid) for pid in (postgres(started).pid(), valkey(started).pid()) if pid]
     shown.append(postgres(started).log.read_text())
-    assert len(shown) == 3 and all(shown)
+    assert len(shown) == 3
+    assert all(shown)
     for secret in [folder.superuser_password, *passwords]:
-        assert secret and not [text for text in shown if secret in text]
+        assert secret
+        assert not [text for text in shown if secret in text]
 
 
 def test_the_broker_keeps_every_task_or_says_so(started: Path) -> None:
@@ -201,7 +203,8 @@ def test_a_killed_holder_leaves_servers_that_are_reused(home: Path) -> None:
         text=True,
     )
     with holder:
-        assert holder.stdout and holder.stdout.readline() == "up\n"
+        assert holder.stdout
+        assert holder.stdout.readline() == "up\n"
         holder.kill()
     pids = postgres(home).pid(), valkey(home).pid()
     assert all(pids)
