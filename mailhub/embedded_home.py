@@ -72,7 +72,8 @@ class LocalEnv:
         """Change nothing but the port of a server's address."""
         old = self.get(key)
         address = urlsplit(old)
-        new = address._replace(netloc=f"{address.netloc.rpartition(':')[0]}:{port}").geturl()
+        login = address.netloc.rpartition("@")[0]
+        new = address._replace(netloc=f"{login}@{address.hostname}:{port}").geturl()
         self.lines = [line.replace(old, new) if line.startswith(f"{key}=") else line for line in self.lines]
         self._write()
 

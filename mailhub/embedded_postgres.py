@@ -61,7 +61,7 @@ class PostgresServer:
         return self._line(3) if self.pid() else None
 
     def start(self, port: int, user: ServerUser, superuser_password: str) -> int:
-        """Start on `port`, or another one if somebody else has it; returns the port when it is ready.
+        """Start on `port`, or another one if that is 0 or taken by another program; returns it when ready.
 
         Raises EmbeddedError with the end of the server's log.
         """
@@ -76,7 +76,7 @@ class PostgresServer:
             self._pid_file.unlink(missing_ok=True)
         deadline = time.monotonic() + 30
         while True:
-            port = free_port() if port_answers(port) else port
+            port = free_port() if not port or port_answers(port) else port
             if self._launch(programs, port, user):
                 return port
             reason = tail(self.log)

@@ -329,6 +329,13 @@ def test_root_leaves_the_folders_above_as_they_are(tmp_path: Path) -> None:
     assert not folder.path.exists()
 
 
+def test_a_port_changes_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "local.env").write_text("A=1\nREDIS_URL=redis://:p%40ss@127.0.0.1/0\n# REDIS_URL=old\n")
+    LocalEnv(tmp_path).set_port("REDIS_URL", 7)
+    text = (tmp_path / "local.env").read_text()
+    assert text.endswith("A=1\nREDIS_URL=redis://:p%40ss@127.0.0.1:7/0\n# REDIS_URL=old\n")
+
+
 def test_a_lock_waits_only_so_long(tmp_path: Path) -> None:
     with locked(tmp_path / "lock"), pytest.raises(EmbeddedError), locked(tmp_path / "lock", seconds=0.1):
         pytest.fail("two holders of one lock")
