@@ -12,13 +12,37 @@ from django.utils.functional import Promise
 
 from accounts.failures import FAILURES, ErrorClass, MailError, clean_server_text, describe
 
-CODES = """
-name_not_found host_not_allowed port_not_allowed host_invalid unreachable timeout too_slow connection_lost
-certificate_expired certificate_self_signed certificate_wrong_name certificate_invalid tls_failed
-starttls_missing not_pop3 server_busy authentication_failed authentication_unclear account_blocked
-mailbox_busy login_delay login_disabled uidl_missing protocol_error message_too_large password_unencodable
-storage_full too_many_tests internal
-""".split()
+CODES = [
+    "name_not_found",
+    "host_not_allowed",
+    "port_not_allowed",
+    "host_invalid",
+    "unreachable",
+    "timeout",
+    "too_slow",
+    "connection_lost",
+    "certificate_expired",
+    "certificate_self_signed",
+    "certificate_wrong_name",
+    "certificate_invalid",
+    "tls_failed",
+    "starttls_missing",
+    "not_pop3",
+    "server_busy",
+    "authentication_failed",
+    "authentication_unclear",
+    "account_blocked",
+    "mailbox_busy",
+    "login_delay",
+    "login_disabled",
+    "uidl_missing",
+    "protocol_error",
+    "message_too_large",
+    "password_unencodable",
+    "storage_full",
+    "too_many_tests",
+    "internal",
+]
 
 # Words of the trade, not of the reader; and nobody is shouted at.
 TRADE_WORDS = re.compile(r"(?i)\b(sync|credential|quota|uidl|handshake|tls|authenticat|dns|socket|retry)|!")
@@ -33,9 +57,11 @@ def test_every_failure_says_what_is_so_and_what_to_do(code):
     failure = FAILURES[code]
     with translation.override("en"):
         sentence, remedy = str(failure.sentence), str(failure.remedy)
-    assert sentence.endswith(".") and remedy.endswith(".")
+    assert sentence.endswith(".")
+    assert remedy.endswith(".")
     assert sentence != remedy
-    assert len(sentence) <= 100 and len(remedy) <= 110
+    assert len(sentence) <= 100
+    assert len(remedy) <= 110
     assert not TRADE_WORDS.search(f"{sentence} {remedy}")
 
 
@@ -68,13 +94,15 @@ def test_our_own_fault_counts_as_nobodys_connection_failure():
 def test_a_code_that_is_no_longer_known_still_reads_well():
     failure = describe("gone_since_version_0_3")
     assert not failure.permanent
-    assert str(failure.sentence) and str(failure.remedy)
+    assert str(failure.sentence)
+    assert str(failure.remedy)
 
 
 @pytest.mark.parametrize("code", [*CODES, "unknown"])
 def test_sentences_are_translated_when_shown_not_when_imported(code):
     failure = describe(code)
-    assert isinstance(failure.sentence, Promise) and isinstance(failure.remedy, Promise)
+    assert isinstance(failure.sentence, Promise)
+    assert isinstance(failure.remedy, Promise)
 
 
 def test_the_error_prints_its_code_and_never_the_servers_words():

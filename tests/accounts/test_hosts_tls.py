@@ -59,7 +59,8 @@ def test_a_good_certificate(authority):
         assert secured.version() in ("TLSv1.2", "TLSv1.3")
         expiry = hosts.certificate_expiry(secured)
     assert asked_for == [HOST]
-    assert expiry is not None and expiry.tzinfo is UTC
+    assert expiry is not None
+    assert expiry.tzinfo is UTC
     assert abs(expiry - datetime.now(UTC) - timedelta(days=30)) < timedelta(minutes=5)
 
 
