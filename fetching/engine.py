@@ -128,7 +128,10 @@ class _Session:
         credentials = Credentials(self.account.username, self.account.password)
         source = self.connect(address, credentials, self.limits)
         try:
-            self._plan(source.listing())
+            listing = source.listing()
+            if listing.rows and not listing.has_uidl:
+                raise MailError("uidl_missing")  # mail could not be told apart, so it would come again and again
+            self._plan(listing)
             self._retrieve(source)
             source = self._delete(source, lambda: self.connect(address, credentials, self.limits))
             source.quit()
@@ -179,6 +182,9 @@ class _Session:
                 items=BATCH_MESSAGES, size=BATCH_BYTES, seconds=BATCH_SECONDS, idle=schedule.HEARTBEAT_SECONDS
             ):
                 self._take(batch)
+        except MailError:
+            self._suspect(source.current)
+            raise
         except BaseException:
             belt.stop()
             source.close()  # wakes a reader that waits for the server
@@ -234,6 +240,13 @@ class _Session:
                     self.waiting.append(ready.remote)
             ledger.mark([remote.row for remote in self.waiting], RemoteMessage.State.OVER_QUOTA)
         return fits
+
+    def _suspect(self, number: int | None) -> None:
+        """The line broke while this message came: after three sessions that end so it is set aside (R7)."""
+        culprits = [remote for remote in self.difference.wanted if remote.number == number]
+        with database(self.claim.organization_id):
+            self._beat()
+            self._note_refused([_Ready(remote, None, MailError("connection_lost")) for remote in culprits])
 
     def _note_refused(self, refused: Sequence[_Ready]) -> None:
         for ready in refused:
@@ -321,7 +334,7 @@ def _read(source: Source, wanted: Sequence[Remote], belt: Belt[_Ready]) -> None:
     """The reader's thread: retrieve and prepare until all is on the belt. Touches no database."""
     try:
         by_number = {remote.number: remote for remote in wanted}
-        for ready in _ready(source.retrieve([(remote.number, remote.size) for remote in wanted]), by_number):
+        for ready in _ready(source.retrieve([remote.number for remote in wanted]), by_number):
             belt.put(ready, ready.incoming.size if ready.incoming else 0)
         belt.end()
     except Stopped:

@@ -61,11 +61,11 @@ def _claims(where: str, parameters: list[Any]) -> list[Claim]:
             f"""
             WITH due AS (
                 SELECT account_id FROM fetching_fetchstate
-                WHERE (lease_until IS NULL OR lease_until <= now()) AND {where}
+                WHERE (lease_until IS NULL OR lease_until <= statement_timestamp()) AND {where}
                 ORDER BY next_run_at LIMIT %s FOR UPDATE SKIP LOCKED)
             UPDATE fetching_fetchstate AS state
-            SET lease_token = gen_random_uuid(), lease_until = now() + make_interval(secs => {QUEUE_LEASE_SECONDS}),
-                next_run_at = now() + make_interval(secs => interval_seconds * {_JITTER})
+            SET lease_token = gen_random_uuid(), lease_until = statement_timestamp() + make_interval(secs => {QUEUE_LEASE_SECONDS}),
+                next_run_at = statement_timestamp() + make_interval(secs => interval_seconds * {_JITTER})
             FROM due WHERE state.account_id = due.account_id
             RETURNING state.organization_id, state.account_id, state.lease_token::text""",
             parameters,
@@ -76,7 +76,7 @@ def _claims(where: str, parameters: list[Any]) -> list[Claim]:
 def claim_due(limit: int) -> list[Claim]:
     """Claim up to `limit` accounts that are due, oldest first; the next run is set in the same statement."""
     with tenancy.system():
-        return _claims("next_run_at <= now()", [limit])
+        return _claims("next_run_at <= statement_timestamp()", [limit])
 
 
 def claim_now(organization_id: int, account_id: int) -> Claim | None:
@@ -105,10 +105,10 @@ def succeed(claim: Claim, *, more: bool, waiting_messages: int, waiting_bytes: i
     status = FetchState.Status.PAUSED_QUOTA if full else FetchState.Status.ACTIVE
     _finish(
         claim,
-        "status = %s, paused_since = CASE WHEN %s THEN coalesce(paused_since, now()) END,"
-        " last_success_at = now(), first_fetch_done = first_fetch_done OR NOT (%s OR %s), error_code = '',"
+        "status = %s, paused_since = CASE WHEN %s THEN coalesce(paused_since, statement_timestamp()) END,"
+        " last_success_at = statement_timestamp(), first_fetch_done = first_fetch_done OR NOT (%s OR %s), error_code = '',"
         " error_text = '', failures = 0, authentication_failures = 0, connection_failures = 0,"
-        " waiting_messages = %s, waiting_bytes = %s, next_run_at = now() + make_interval(secs =>"
+        " waiting_messages = %s, waiting_bytes = %s, next_run_at = statement_timestamp() + make_interval(secs =>"
         f" CASE WHEN %s THEN 0 ELSE interval_seconds * {_JITTER} END)",
         [status, full, more, full, waiting_messages, waiting_bytes, more],
     )
@@ -116,7 +116,7 @@ def succeed(claim: Claim, *, more: bool, waiting_messages: int, waiting_bytes: i
 
 def stay_full(claim: Claim) -> None:
     """Storage is still full, so nobody was called: look again at the next turn."""
-    _finish(claim, f"next_run_at = now() + make_interval(secs => interval_seconds * {_JITTER})", [])
+    _finish(claim, f"next_run_at = statement_timestamp() + make_interval(secs => interval_seconds * {_JITTER})", [])
 
 
 def fail(claim: Claim, error: MailError) -> None:
@@ -131,7 +131,7 @@ def fail(claim: Claim, error: MailError) -> None:
         " authentication_failures = CASE WHEN %s THEN authentication_failures + 1 ELSE authentication_failures END,"
         " connection_failures = CASE WHEN %s THEN connection_failures + 1 ELSE 0 END,"
         f" status = CASE WHEN {_STOPS} THEN 'failed' ELSE 'backing_off' END,"
-        f" next_run_at = CASE WHEN {_STOPS} THEN NULL ELSE now() + make_interval(secs => {_JITTER} *"
+        f" next_run_at = CASE WHEN {_STOPS} THEN NULL ELSE statement_timestamp() + make_interval(secs => {_JITTER} *"
         f" greatest(%s, least({MAX_BACK_OFF_SECONDS}, {_delay(failure.error_class)}))) END",
         [error.code, error.server_text, authentication, unreachable]
         + [stops_now, authentication, unreachable] * 2

@@ -35,6 +35,8 @@ MAILHUB_ALLOWED_MAIL_HOSTS = env.list("MAILHUB_ALLOWED_MAIL_HOSTS", default=[])
 MAILHUB_MAIL_CA_FILE = env.str("MAILHUB_MAIL_CA_FILE", default="")
 # Whether strangers may found an organization; invitations work either way.
 MAILHUB_SIGNUP_OPEN = env.bool("MAILHUB_SIGNUP_OPEN", default=True)
+# The demo mailbox that visitors are invited to connect, as JSON; set by `manage.py up` while the demo runs.
+MAILHUB_DEMO_MAILBOX = env.json("MAILHUB_DEMO_MAILBOX", default=None)
 
 # ── Django ──────────────────────────────────────────────────────────────────
 INSTALLED_APPS = [

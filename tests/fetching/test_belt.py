@@ -1,0 +1,92 @@
+"""The belt between reading and storing: bounded, ordered, and it stops both ends."""
+
+import threading
+
+import pytest
+
+from fetching.belt import Belt, Stopped
+
+WAIT = 5
+
+
+def take(belt, **options):
+    options = {"items": 10, "size": 1_000, "seconds": 0.05, "idle": WAIT, **options}
+    return belt.batches(**options)
+
+
+def test_batches_are_bounded_by_count_and_by_size():
+    belt = Belt(10_000)
+    for number in range(5):
+        belt.put(number, 10)
+    belt.end()
+    assert list(take(belt, items=2)) == [[0, 1], [2, 3], [4]]
+
+    belt = Belt(10_000)
+    for number in range(4):
+        belt.put(number, 600)
+    belt.end()
+    assert list(take(belt, size=1_000)) == [[0, 1], [2, 3]]
+
+
+def test_an_empty_belt_ends():
+    belt = Belt(1)
+    belt.end()
+    assert list(take(belt)) == []
+
+
+def test_a_slow_reader_lets_batches_go_early_and_the_taker_hears_silence():
+    belt = Belt(1_000)
+    batches = take(belt, seconds=0.01, idle=0.01)
+    assert next(batches) == []
+    belt.put("a", 1)
+    assert next(batches) == ["a"]
+    belt.end()
+    assert list(batches) == []
+
+
+def test_put_waits_for_room_but_one_large_item_passes():
+    belt = Belt(100)
+    belt.put("huge", 5_000)
+    passed = threading.Event()
+
+    def put_more():
+        belt.put("next", 1)
+        passed.set()
+
+    thread = threading.Thread(target=put_more, daemon=True)
+    thread.start()
+    assert not passed.wait(0.05)
+    batches = take(belt, items=1)
+    assert next(batches) == ["huge"]
+    assert passed.wait(WAIT)
+    thread.join(WAIT)
+
+
+def test_the_readers_error_comes_after_what_it_had_put():
+    belt = Belt(100)
+    belt.put("kept", 1)
+    belt.end(ConnectionError("gone"))
+    batches = take(belt)
+    assert next(batches) == ["kept"]
+    with pytest.raises(ConnectionError):
+        next(batches)
+
+
+def test_a_stopped_belt_stops_a_waiting_reader():
+    belt = Belt(1)
+    belt.put("a", 1)
+    stopped = threading.Event()
+
+    def put_more():
+        try:
+            belt.put("b", 1)
+        except Stopped:
+            stopped.set()
+
+    thread = threading.Thread(target=put_more, daemon=True)
+    thread.start()
+    belt.stop()
+    assert stopped.wait(WAIT)
+    thread.join(WAIT)
+    with pytest.raises(Stopped):
+        belt.put("c", 1)

@@ -1,0 +1,130 @@
+"""The two locks: PostgreSQL shows no tenant row outside a scope, and the code names every place that opens all of them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.db import DatabaseError, connection, transaction
+
+from accounts import services, tenancy
+from accounts.models import Role
+from fetching.models import FetchRun, RemoteMessage
+from mailbox.models import Message
+from tests import factories
+
+ROOT = Path(__file__).resolve().parent.parent
+OURS = ("accounts", "quotas", "mailbox", "fetching", "sending", "mailhub")
+TENANT_MODELS = [
+    model
+    for model in apps.get_models()
+    if model._meta.app_label in OURS and any(field.name == "organization" for field in model._meta.fields)
+]
+
+# Every place that may see all organizations, and why.
+SYSTEM_CALLERS = {
+    "accounts/access.py": "which organizations a person belongs to",
+    "fetching/schedule.py": "the dispatcher claims due accounts of all",
+    "fetching/tidying.py": "history of all is forgotten",
+    "mailhub/management/accounts.py": "operators name an account by number",
+    "mailhub/admin.py": "support staff",
+}
+
+ATTACHED = (
+    b"From: a@b.example\r\nSubject: with a file\r\nMIME-Version: 1.0\r\n"
+    b'Content-Type: multipart/mixed; boundary="x"\r\n\r\n--x\r\nContent-Type: text/plain\r\n\r\nhello\r\n'
+    b'--x\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; filename="a.pdf"\r\n\r\n%PDF\r\n--x--\r\n'
+)
+
+
+def furnish(organization, owner):
+    """A row of every tenant model."""
+    account = factories.connect(organization, owner)
+    factories.deliver(account, ATTACHED)
+    with tenancy.scope(organization.pk):
+        services.invite(factories.membership(organization, owner), "new@guest.example", Role.MEMBER)
+        FetchRun.objects.create(organization=organization, account=account)
+        RemoteMessage.objects.create(organization=organization, account=account, uidl=b"1", state="stored")
+    return account
+
+
+@pytest.fixture
+def two_houses(acme, umbrella, alice, charlie):
+    furnish(acme, alice)
+    furnish(umbrella, charlie)
+    return acme, umbrella
+
+
+def count(table: str, organization_id: int | None = None) -> int:
+    with connection.cursor() as cursor:
+        if organization_id is None:
+            cursor.execute(f'SELECT count(*) FROM "{table}"')
+        else:
+            cursor.execute(f'SELECT count(*) FROM "{table}" WHERE organization_id = %s', [organization_id])
+        return cursor.fetchone()[0]
+
+
+def test_the_application_role_cannot_bypass_policies(db):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")
+        assert cursor.fetchone() == (False, False)
+
+
+@pytest.mark.parametrize("model", TENANT_MODELS, ids=lambda model: model._meta.label)
+def test_every_tenant_table_is_guarded(two_houses, model):
+    acme, umbrella = two_houses
+    table = model._meta.db_table
+    assert issubclass(model, tenancy.TenantModel)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT relrowsecurity, relforcerowsecurity FROM pg_class WHERE oid = %s::regclass", [table])
+        assert cursor.fetchone() == (True, True)
+
+    with tenancy.system():
+        assert count(table, acme.pk), f"{table} has no row here: furnish() must make one, or this test proves nothing"
+        assert count(table, umbrella.pk)
+    assert count(table) == 0, "rows are visible outside a scope"
+    with tenancy.scope(acme.pk):
+        assert count(table, acme.pk) == count(table) > 0
+        assert count(table, umbrella.pk) == 0
+    assert count(table) == 0, "the scope outlived its block"
+
+
+@pytest.mark.parametrize("model", TENANT_MODELS, ids=lambda model: model._meta.label)
+def test_no_row_can_be_given_to_another_tenant(two_houses, model):
+    acme, umbrella = two_houses
+    table = model._meta.db_table
+    with tenancy.scope(acme.pk), pytest.raises(DatabaseError, match="row-level security"), transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(f'UPDATE "{table}" SET organization_id = %s', [umbrella.pk])
+
+
+def test_outside_a_scope_nothing_can_be_written(acme, alice):
+    account = factories.connect(acme, alice)
+    with pytest.raises(DatabaseError, match="row-level security"), transaction.atomic():
+        FetchRun.objects.create(organization=acme, account=account)
+    with tenancy.scope(acme.pk):
+        assert not FetchRun.objects.exists()
+
+
+def test_a_scope_inside_another_tenants_scope_is_refused(acme, umbrella):
+    with tenancy.scope(acme.pk), pytest.raises(tenancy.TenancyError), tenancy.scope(umbrella.pk):
+        pass
+
+
+def test_a_scope_ends_with_an_error_too(account):
+    factories.deliver(account, factories.letter())
+    with pytest.raises(ZeroDivisionError), tenancy.scope(account.organization_id):
+        assert Message.objects.exists()
+        1 / 0  # noqa: B018
+    assert not Message.objects.exists()
+
+
+def test_system_is_opened_only_where_this_file_says():
+    found = set()
+    for app in OURS:
+        for path in (ROOT / app).rglob("*.py"):
+            if re.search(r"\btenancy\.system\(|\bsystem\(\)", path.read_text()) and path.name != "tenancy.py":
+                found.add(str(path.relative_to(ROOT)))
+    assert found == set(SYSTEM_CALLERS)
