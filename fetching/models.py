@@ -148,7 +148,7 @@ class FetchRun(TenantModel):
     deleted = models.PositiveIntegerField(default=0)
     error_code = models.CharField(max_length=40, blank=True)
 
-    objects: ClassVar[models.Manager[FetchRun]] = FetchRunQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[models.Manager[FetchRun]] = FetchRunQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("fetch run")

@@ -147,7 +147,7 @@ def _attachment_rows(organization: Int8, ids: Sequence[int], batch: Sequence[Inc
             )
 
 
-def restore(parts: Sequence[bytes]) -> bytes:
+def restore(parts: Sequence[bytes | memoryview]) -> bytes:
     """The raw bytes again, from their compressed parts."""
     decompressor = zstandard.ZstdDecompressor()
     joined = io.BytesIO()

@@ -68,7 +68,7 @@ class MailAccount(TenantModel):
     generation = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    objects: ClassVar[models.Manager[MailAccount]] = MailAccountQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[models.Manager[MailAccount]] = MailAccountQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("mail account")

@@ -48,7 +48,7 @@ class Folder(TenantModel):
     unread_count = models.PositiveIntegerField(default=0, editable=False)
     size = models.BigIntegerField(default=0, editable=False)
 
-    objects: ClassVar[models.Manager[Folder]] = FolderQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[models.Manager[Folder]] = FolderQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("folder")
@@ -106,7 +106,7 @@ class Message(TenantModel):
     has_attachments = models.BooleanField(default=False)
     is_undecodable = models.BooleanField(default=False)
 
-    objects: ClassVar[models.Manager[Message]] = MessageQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[models.Manager[Message]] = MessageQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("message")

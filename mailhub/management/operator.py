@@ -57,7 +57,7 @@ class OperatorCommand(BaseCommand):
         def error(message: str) -> None:
             self._refuse("usage", message, code=2)
 
-        parser.error = error  # type: ignore[method-assign, assignment]
+        parser.error = error  # type: ignore[method-assign]
         return parser
 
     def _print(self, value: dict[str, Any]) -> None:
