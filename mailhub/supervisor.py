@@ -20,7 +20,7 @@ from mailhub.embedded_process import command_line, started_at, wait_until, write
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 COLOURS = (36, 33, 35, 32, 34, 31)  # ANSI foregrounds
-LAST_LINES = 20
+LAST_LINES = 12
 # Loaded here: between fork and exec a child may not import or allocate much.
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -56,6 +56,7 @@ class Supervisor:
         self._write = write
         self._colour = colour
         self._writing = threading.Lock()
+        self._is_stopping = False
 
     def start(self, name: str, command: Sequence[str], environ: Mapping[str, str]) -> Child:
         """Start one program; its output appears line by line behind its name. Main thread only."""
@@ -103,6 +104,7 @@ class Supervisor:
 
     def stop(self, grace: float = 8) -> None:
         """End all programs: politely, then, after `grace` seconds or at a second Ctrl-C, for certain."""
+        self._is_stopping = True  # what they say now is only their good-bye
         with contextlib.suppress(KeyboardInterrupt):
             for child in reversed(self.children):
                 if child.process.poll() is None:
@@ -123,12 +125,13 @@ class Supervisor:
         if self._colour:
             prefix = f"\033[{COLOURS[number % len(COLOURS)]}m{prefix}\033[0m"
         assert child.process.stdout is not None
-        for line in child.process.stdout:
+        for line in map(str.rstrip, child.process.stdout):
             with child.said:
-                child.lines.append(line.rstrip())
+                child.lines.append(line)
                 child.said.notify_all()
-            with self._writing:
-                self._write(prefix + line.rstrip())
+            if line and not self._is_stopping:
+                with self._writing:
+                    self._write(prefix + line)
         with child.said:
             child.said.notify_all()
 

@@ -1,0 +1,1 @@
+"""Mailhub's own management commands."""

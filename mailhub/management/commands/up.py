@@ -1,0 +1,181 @@
+"""`manage.py up` (`make run`): a whole instance in one terminal, from the database to the web server."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import sys
+import time
+import urllib.error
+import urllib.request
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
+
+from accounts.models import Organization
+from mailhub import embedded
+from mailhub.embedded_process import LOOPBACK, port_answers, wait_until
+from mailhub.supervisor import Child, Supervisor, end_leftovers, running_supervisor
+
+READY_SECONDS = 60
+# Threads wait for mail servers, so many fit into one process; what reckons (parsing, exports) gets few.
+FETCH_THREADS, WORK_THREADS = 32, 4
+WEB_WORKERS, WEB_THREADS = 2, 8
+
+
+class Command(BaseCommand):
+    """Starts servers, web, workers, clock and demo provider; ends when one of them does, or at Ctrl-C."""
+
+    help = "Runs Mailhub on this machine until Ctrl-C. Port: PORT=8001; without the demo: DEMO=0."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--log-level", default="warning", help="of web server and workers")
+
+    def handle(self, *args: Any, log_level: str, **options: Any) -> None:
+        home = Path(settings.MAILHUB_HOME)
+        self._log_level = log_level
+        self._refuse_a_second_start(home)
+        was_left = end_leftovers(home)
+        self._free_port(patience=5 if was_left else 0)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.default_int_handler)
+        # After a killed run, its servers are ours to stop too: nobody else knows of them.
+        ours = any(embedded.started_here(home)) or was_left
+        supervisor = Supervisor(home, self._line, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+        try:
+            self._prepare()
+            environ = self._start(supervisor, home)
+            self._greet(supervisor, environ)
+            dead = self._watch(supervisor)
+        except KeyboardInterrupt:
+            dead = None
+            self._line("Stopping …")
+        finally:
+            supervisor.stop()
+            if ours:
+                embedded.stop(home)
+        if dead is not None:
+            self._fail(dead)
+
+    def _refuse_a_second_start(self, home: Path) -> None:
+        if (pid := running_supervisor(home)) is not None:
+            raise CommandError(f"Mailhub already runs for {home} (process {pid}). `make stop` ends it.")
+
+    def _free_port(self, patience: float) -> None:
+        if not wait_until(lambda: not port_answers(settings.PORT), patience):
+            other = f"make run PORT={settings.PORT + 1}"
+            raise CommandError(f"Port {settings.PORT} is used by another program. Choose another: {other}")
+
+    def _prepare(self) -> None:
+        call_command("migrate", interactive=False, verbosity=0)
+        _collect_static()
+        connections.close_all()
+
+    def _start(self, supervisor: Supervisor, home: Path) -> dict[str, str]:
+        """Start all programs; returns the environment they were given."""
+        environ = os.environ | {"PORT": str(settings.PORT), "MAILHUB_HOME": str(home)}
+        if os.environ.get("DEMO", "1") != "0":
+            environ |= self._start_demo(supervisor, home, environ)
+        for name, command in _programs(settings.PORT, self._log_level).items():
+            supervisor.start(name, command, environ)
+        return environ
+
+    def _start_demo(self, supervisor: Supervisor, home: Path, environ: dict[str, str]) -> dict[str, str]:
+        """Start the demo provider unless this is somebody's own instance; returns what others need of it."""
+        from mailhub import demo
+
+        is_new = not Organization.objects.exists()
+        if not is_new and not (home / "demo").exists():
+            return {}
+        extra = demo.environment(home)
+        provider = supervisor.start("demo", _manage("demo_provider"), environ | extra)
+        if not supervisor.wait_for_line(provider, "ready", READY_SECONDS):
+            raise CommandError("The demo provider does not start: see above. DEMO=0 does without it.")
+        if is_new:
+            call_command("demo")
+            connections.close_all()
+        return extra
+
+    def _greet(self, supervisor: Supervisor, environ: dict[str, str]) -> None:
+        """Wait until the web server answers, then say where."""
+        address = f"http://{LOOPBACK}:{settings.PORT}/health/"
+        ready = wait_until(lambda: supervisor.ended() is not None or _is_healthy(address), READY_SECONDS, 0.1)
+        if supervisor.ended():
+            return
+        if not ready:
+            raise CommandError(f"{address} does not answer after {READY_SECONDS} seconds.")
+        lines = ["", f"Mailhub is ready: {settings.MAILHUB_URL}", ""]
+        if settings.EMAIL_BACKEND.endswith("filebased.EmailBackend"):
+            lines.append(
+                f"Its own mail (confirmations, invitations) is written to {settings.EMAIL_FILE_PATH}"
+            )
+        self._line("\n".join([*lines, "Ctrl-C ends it.", ""]))
+
+    def _watch(self, supervisor: Supervisor) -> Child:
+        """Return the first program that ends by itself."""
+        while (child := supervisor.ended()) is None:
+            time.sleep(0.2)
+        return child
+
+    def _fail(self, dead: Child) -> None:
+        words = "".join(f"\n  {line}" for line in dead.lines)
+        code = dead.process.returncode
+        raise CommandError(f"{dead.name} ended with code {code}, so all was stopped. Its last words:{words}")
+
+    def _line(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
+
+
+def _programs(port: int, log_level: str) -> dict[str, list[str]]:
+    """The command of each program, by the name it is shown under."""
+    gunicorn = f"-m gunicorn mailhub.wsgi --preload --worker-class gthread --workers {WEB_WORKERS}"
+    gunicorn += f" --threads {WEB_THREADS} --bind {LOOPBACK}:{port} --log-level {log_level}"
+    # The control socket would lie in the person's own home, one for all instances.
+    gunicorn += " --graceful-timeout 5 --no-control-socket"
+    celery = "-m celery --app mailhub --quiet --skip-checks"
+    worker = f"{celery} worker --pool threads --loglevel {log_level} --without-gossip --without-mingle"
+    as_root = ["-W", "ignore:You're running the worker with superuser privileges"]
+    commands = {
+        "web": gunicorn.split(),
+        "fetch": [*as_root, *f"{worker} -Q fetch -n fetch@%h -c {FETCH_THREADS}".split()],
+        "work": [*as_root, *f"{worker} -Q work -n work@%h -c {WORK_THREADS}".split()],
+        # Exactly one clock: two would order every fetch twice.
+        "clock": f"{celery} beat --loglevel {log_level} --pidfile=".split(),
+    }
+    return {name: [sys.executable, *arguments] for name, arguments in commands.items()}
+
+
+def _manage(command: str) -> list[str]:
+    return [sys.executable, str(settings.BASE_DIR / "manage.py"), command]
+
+
+def _is_healthy(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def _collect_static() -> None:
+    """Run collectstatic, which takes seconds, only if a file has changed since the last time."""
+    digest = hashlib.sha256(repr(settings.STORAGES["staticfiles"]).encode())
+    for finder in get_finders():
+        for path, storage in finder.list([]):
+            status = os.stat(storage.path(path))
+            digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
+    root = Path(settings.STATIC_ROOT)
+    stamp = root.with_name(f".{root.name}.stamp")
+    if root.exists() and stamp.exists() and stamp.read_text() == digest.hexdigest():
+        return
+    call_command("collectstatic", interactive=False, verbosity=0, clear=root.exists())
+    stamp.write_text(digest.hexdigest())
