@@ -16,6 +16,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from accounts.models import MailAccount, User
+from fetching import states
+from fetching.states import Standing
 from mailhub import formats, side
 from quotas.models import StorageMeter
 
@@ -187,9 +189,9 @@ def folder_icon(role: str) -> str:
 
 
 @register.filter
-def state_mark(state: Any) -> side.Mark:
-    """Icon, tone and word of a `FetchState`."""
-    return side.mark(state)
+def standing(account: MailAccount) -> Standing:
+    """Badge, icon, tone, sentence and remedy of an account; select its `fetch_state` along."""
+    return states.of(account)
 
 
 @register.inclusion_tag("_user_menu.html", takes_context=True)
@@ -223,7 +225,6 @@ def banners(context: template.Context) -> dict[str, Any]:
     return {
         "request": request,
         "troubles": side.troubles_of(membership),
-        "waiting": side.waiting_for_space(membership),
     }
 
 
