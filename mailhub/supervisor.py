@@ -58,6 +58,11 @@ class Supervisor:
         self._writing = threading.Lock()
         self._is_stopping = False
 
+    def register(self) -> None:
+        """Let other processes find this supervisor, from now on until `stop()`."""
+        known = [_known(pid) for pid in (os.getpid(), *(child.process.pid for child in self.children))]
+        write_private(self._record, json.dumps(known, indent=1))
+
     def start(self, name: str, command: Sequence[str], environ: Mapping[str, str]) -> Child:
         """Start one program; its output appears line by line behind its name. Main thread only."""
         parent = os.getpid()
@@ -85,7 +90,7 @@ class Supervisor:
         self.children.append(child)
         child.reader = threading.Thread(target=self._read, args=[child, len(self.children)], daemon=True)
         child.reader.start()
-        self._remember()
+        self.register()
         return child
 
     def wait_for_line(self, child: Child, beginning: str, seconds: float) -> bool:
@@ -134,10 +139,6 @@ class Supervisor:
                     self._write(prefix + line)
         with child.said:
             child.said.notify_all()
-
-    def _remember(self) -> None:
-        known = [_known(pid) for pid in (os.getpid(), *(child.process.pid for child in self.children))]
-        write_private(self._record, json.dumps(known, indent=1))
 
 
 def running_supervisor(home: Path) -> int | None:

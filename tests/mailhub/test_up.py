@@ -154,7 +154,8 @@ class TestWhole:
             assert run.end() == 1
         assert f"Port {port} is used by another program" in run.output
         assert f"PORT={port + 1}" in run.output
-        assert processes_of(home) == []
+        assert everything_ended(home, port)
+        assert embedded.running(home) == (False, False)
 
     def test_a_killed_run_does_not_block_the_next(self, home: Path, run_up: Callable[..., Run]) -> None:
         first = run_up()

@@ -42,18 +42,20 @@ class Command(BaseCommand):
     def handle(self, *args: Any, log_level: str, **options: Any) -> None:
         home = Path(settings.MAILHUB_HOME)
         self._log_level = log_level
+        self._log_ins: list[str] = []
         self._refuse_a_second_start(home)
         was_left = end_leftovers(home)
-        self._free_port(patience=5 if was_left else 0)
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.default_int_handler)
         # After a killed run, its servers are ours to stop too: nobody else knows of them.
         ours = any(embedded.started_here(home)) or was_left
         supervisor = Supervisor(home, self._line, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+        supervisor.register()
         try:
+            self._require_port(patience=5 if was_left else 0)
             self._prepare()
-            environ = self._start(supervisor, home)
-            self._greet(supervisor, environ)
+            self._start(supervisor, home)
+            self._greet(supervisor)
             dead = self._watch(supervisor)
         except KeyboardInterrupt:
             dead = None
@@ -69,7 +71,7 @@ class Command(BaseCommand):
         if (pid := running_supervisor(home)) is not None:
             raise CommandError(f"Mailhub already runs for {home} (process {pid}). `make stop` ends it.")
 
-    def _free_port(self, patience: float) -> None:
+    def _require_port(self, patience: float) -> None:
         if not wait_until(lambda: not port_answers(settings.PORT), patience):
             other = f"make run PORT={settings.PORT + 1}"
             raise CommandError(f"Port {settings.PORT} is used by another program. Choose another: {other}")
@@ -79,18 +81,17 @@ class Command(BaseCommand):
         _collect_static()
         connections.close_all()
 
-    def _start(self, supervisor: Supervisor, home: Path) -> dict[str, str]:
-        """Start all programs; returns the environment they were given."""
+    def _start(self, supervisor: Supervisor, home: Path) -> None:
         environ = os.environ | {"PORT": str(settings.PORT), "MAILHUB_HOME": str(home)}
         if os.environ.get("DEMO", "1") != "0":
             environ |= self._start_demo(supervisor, home, environ)
         for name, command in _programs(settings.PORT, self._log_level).items():
             supervisor.start(name, command, environ)
-        return environ
 
     def _start_demo(self, supervisor: Supervisor, home: Path, environ: dict[str, str]) -> dict[str, str]:
         """Start the demo provider unless this is somebody's own instance; returns what others need of it."""
         from mailhub import demo
+        from mailhub.demo.people import log_ins
 
         is_new = not Organization.objects.exists()
         if not is_new and not (home / "demo").exists():
@@ -102,9 +103,10 @@ class Command(BaseCommand):
         if is_new:
             call_command("demo")
             connections.close_all()
+        self._log_ins = ["Log in with e-mail address and password:", *log_ins(), ""]
         return extra
 
-    def _greet(self, supervisor: Supervisor, environ: dict[str, str]) -> None:
+    def _greet(self, supervisor: Supervisor) -> None:
         """Wait until the web server answers, then say where."""
         address = f"http://{LOOPBACK}:{settings.PORT}/health/"
         ready = wait_until(lambda: supervisor.ended() is not None or _is_healthy(address), READY_SECONDS, 0.1)
@@ -112,7 +114,7 @@ class Command(BaseCommand):
             return
         if not ready:
             raise CommandError(f"{address} does not answer after {READY_SECONDS} seconds.")
-        lines = ["", f"Mailhub is ready: {settings.MAILHUB_URL}", ""]
+        lines = ["", f"Mailhub is ready: {settings.MAILHUB_URL}", "", *self._log_ins]
         if settings.EMAIL_BACKEND.endswith("filebased.EmailBackend"):
             lines.append(
                 f"Its own mail (confirmations, invitations) is written to {settings.EMAIL_FILE_PATH}"
