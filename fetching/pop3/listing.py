@@ -1,0 +1,53 @@
+"""Rows of LIST and UIDL, read in bulk and with patience for servers that garble some of them.
+
+A row is "number SP value" (RFC 1939, 5 and 7). Well-formed blocks, which is nearly all there is, take one
+pass of the regular expression engine; a block with any other row in it is read again line by line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+# Ten digits: a message number beyond that is garbage, and int() of a very long one would be slow.
+_ROW: Final = re.compile(rb"([1-9][0-9]{0,9}) ([^ ].*)", re.DOTALL)
+_ODD_ROW: Final = re.compile(rb"\s*(?:\+OK\s+)?([0-9]{1,10})(?:[ \t](.*))?", re.DOTALL | re.IGNORECASE)
+
+
+def unique_ids(lines: Sequence[bytes]) -> tuple[list[tuple[int, bytes | None]], int]:
+    """(number, exact unique-id or None if blank) of each row, and how many rows had no number.
+
+    A unique-id is whatever follows the first space, of any length and with any byte in it: RFC 1939 allows
+    1 to 70 printable ones, servers send others, and an id that was trimmed would not be found again.
+    """
+    rows: list[tuple[int, bytes | None]] = [(number, value or None) for number, value in _pairs(lines)]
+    return rows, len(lines) - len(rows)
+
+
+def sizes(lines: Sequence[bytes]) -> tuple[list[tuple[int, int | None]], int]:
+    """(number, bytes or None if garbled) of each row, and how many rows had no number."""
+    rows = [(number, size(value)) for number, value in _pairs(lines)]
+    return rows, len(lines) - len(rows)
+
+
+def size(value: bytes) -> int | None:
+    """The number that `value` begins with; None when it is not there, negative or absurd."""
+    # bytes.isdigit() is ASCII only. 15 digits are a petabyte.
+    word, *_ = value.split(None, 1) or [b""]
+    return int(word) if word.isdigit() and len(word) <= 15 else None
+
+
+def _pairs(lines: Sequence[bytes]) -> list[tuple[int, bytes]]:
+    rows = [(int(row[1]), row[2]) for row in map(_ROW.fullmatch, lines) if row]
+    if len(rows) == len(lines):
+        return rows
+    return [row for line in lines if (row := _odd_row(line))]
+
+
+def _odd_row(line: bytes) -> tuple[int, bytes] | None:
+    row = _ODD_ROW.fullmatch(line)
+    if row is None or int(row[1]) < 1:
+        return None
+    value = row[2] or b""
+    return int(row[1]), value if value.strip() else b""

@@ -1,0 +1,168 @@
+"""What the engine needs from a mail server of any protocol, and the small values that pass between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import BinaryIO, NamedTuple, Protocol, Self
+
+from accounts.failures import MailError
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAddress:
+    """Where the server is. `encryption` is "ssl" (TLS from the first byte), "starttls" or "plain" (none)."""
+
+    host: str
+    port: int
+    encryption: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Who signs in. The password is in no repr and never in an exception."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long and how much one session may take: seconds, and bytes.
+
+    `connect` bounds name, TCP and each TLS handshake, `greeting` the whole greeting, `command` the silence
+    while a reply is due, `session` everything together. A reply that has been going on for `rate_window`
+    seconds must bring `min_rate` bytes a second, averaged over each such window: a timeout for silence alone
+    never ends a server that sends a byte now and then.
+    """
+
+    connect: float = 20
+    greeting: float = 30
+    command: float = 60
+    session: float = 480
+    min_rate: float = 1024
+    rate_window: float = 60
+    max_message: int = 100 * 1024 * 1024
+
+
+class Step(NamedTuple):
+    """One thing done while signing in, for the connection test.
+
+    `name` is resolved, connected, secure, greeting, signed_in, uidl or listed; `seconds` what it took.
+    `detail` is our own words or numbers only (an address, a TLS version), never the server's.
+    """
+
+    name: str
+    seconds: float
+    detail: str = ""
+
+
+OnStep = Callable[[Step], None]
+
+
+class Row(NamedTuple):
+    """One message as the server lists it.
+
+    `number` holds for this session only. `uidl` is exact bytes, None where the server names none. `size` is
+    in bytes, a hint that may be wrong (Exchange rounds it), None where it is not given.
+    """
+
+    number: int
+    uidl: bytes | None
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All messages on the server, in the server's order.
+
+    `has_uidl` is False when the server cannot tell messages apart at all (not merely for single rows).
+    `damaged` counts the rows that could not be read.
+    """
+
+    rows: list[Row]
+    has_uidl: bool = True
+    damaged: int = 0
+
+
+@dataclass(slots=True)
+class Retrieved:
+    """One message, or `error` with what the server said instead of it.
+
+    A small message is in `data`; a large one in `file`, an open temporary file at its beginning. Close it
+    (`with` or `close`) when done; for a small message that does nothing.
+    """
+
+    number: int
+    size: int = 0
+    data: bytes = field(default=b"", repr=False)
+    file: BinaryIO | None = None
+    error: MailError | None = None
+
+    def read(self) -> bytes:
+        """The whole message; reading a file also closes it, so it can be read once."""
+        if self.file is None:
+            return self.data
+        with self.file:
+            return self.file.read()
+
+    def close(self) -> None:
+        """Let the temporary file go."""
+        if self.file is not None:
+            self.file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Source(Protocol):
+    """An open, signed-in session with a mail server. Every method raises MailError and nothing else.
+
+    After a MailError the session is over: only `quit` and `close` may still be called.
+    """
+
+    current: int | None
+    """The message whose reply was being read last; after a failure, the one that may have caused it."""
+
+    login_delay: int | None
+    """The pause in seconds the server wants between two sessions, None if it wants none."""
+
+    def listing(self) -> Listing:
+        """All messages, with what names they have."""
+
+    def stat(self) -> tuple[int | None, int | None]:
+        """Number of messages and their total size in bytes; None for what the server does not say clearly."""
+
+    def retrieve(self, numbers: Iterable[int]) -> Iterator[Retrieved]:
+        """The messages in the order asked for; one that the server refuses comes with `error`.
+
+        May be left early: what is under way is then thrown away before the next command.
+        """
+
+    def top(self, number: int, lines: int) -> Retrieved:
+        """Header and the first `lines` lines of the body; some servers send all of it anyway."""
+
+    def delete(self, numbers: Iterable[int]) -> list[int]:
+        """Mark as deleted; returns the numbers the server acknowledged. Nothing is gone before `quit`."""
+
+    def noop(self) -> None:
+        """Keep the session alive."""
+
+    def quit(self) -> bool:
+        """End the session; True only if the server confirmed it, and with it every delete. Never raises."""
+
+    def close(self) -> None:
+        """Drop the line without ending the session, so that nothing is deleted.
+
+        Never raises, and wakes another thread that waits for the server.
+        """
+
+
+OpenSource = Callable[[ServerAddress, Credentials, Limits], Source]
+"""How the engine gets a Source. Raises MailError."""
