@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -68,12 +69,17 @@ def move(messages: QuerySet[Message], target: Folder) -> list[int]:
     return ids
 
 
-def trash(messages: QuerySet[Message]) -> list[int]:
-    """Move each message to the Trash of its own account; returns the ids that moved."""
+def move_to(messages: QuerySet[Message], role: str) -> list[int]:
+    """Move each message to the folder of that role in its own account; returns the ids that moved."""
     with transaction.atomic():
         accounts = list(messages.order_by().values_list("account", flat=True).distinct())
-        bins = Folder.objects.filter(account__in=accounts, role=Folder.Role.TRASH)
-        return [key for folder in bins.order_by("pk") for key in move(messages, folder)]
+        targets = Folder.objects.filter(account__in=accounts, role=role)
+        return [key for folder in targets.order_by("pk") for key in move(messages, folder)]
+
+
+def trash(messages: QuerySet[Message]) -> list[int]:
+    """Move each message to the Trash of its own account; returns the ids that moved."""
+    return move_to(messages, Folder.Role.TRASH)
 
 
 def put_back(messages: QuerySet[Message]) -> int:
@@ -97,34 +103,55 @@ def put_back(messages: QuerySet[Message]) -> int:
 
 
 def discard(messages: QuerySet[Message]) -> int:
-    """Delete messages of one account for good and give their space back; returns how many."""
+    """Delete messages for good and give their space back; returns how many. Each account is booked by itself."""
     with transaction.atomic():
-        rows = _locked(messages)
-        if not rows:
-            return 0
-        ids = [key for key, *_ in rows]
-        account = Message.objects.select_related("account").get(pk=ids[0]).account
-        signals.messages_discarded.send(Message, account=account, message_ids=ids)
-        Message.objects.filter(pk__in=ids, account=account).delete()
-        for folder in sorted({row[1] for row in rows}):
-            inside = [row for row in rows if row[1] == folder]
-            _shift(
-                folder,
-                messages=-len(inside),
-                unread=-sum(not row[2] for row in inside),
-                size=-sum(row[3] for row in inside),
-            )
-        quotas.release(
-            account.organization_id, sum(row[3] for row in rows), messages=len(rows), account_id=account.pk
-        )
+        rows = {row[0]: row for row in _locked(messages)}
+        by_account: dict[int, list[Row]] = {}
+        for key, account in Message.objects.filter(pk__in=rows).order_by("account", "pk").values_list("pk", "account"):
+            by_account.setdefault(account, []).append(rows[key])
+        for account in MailAccount.objects.filter(pk__in=by_account).order_by("pk"):
+            _discard(account, by_account[account.pk])
     return len(rows)
+
+
+def _discard(account: MailAccount, rows: Sequence[Row]) -> None:
+    ids = [key for key, *_ in rows]
+    signals.messages_discarded.send(Message, account=account, message_ids=ids)
+    Message.objects.filter(pk__in=ids).delete()
+    for folder in sorted({row[1] for row in rows}):
+        inside = [row for row in rows if row[1] == folder]
+        _shift(
+            folder,
+            messages=-len(inside),
+            unread=-sum(not row[2] for row in inside),
+            size=-sum(row[3] for row in inside),
+        )
+    quotas.release(
+        account.organization_id, sum(row[3] for row in rows), messages=len(rows), account_id=account.pk
+    )
 
 
 def empty(folder: Folder) -> int:
     """Delete up to a thousand messages of the folder for good; returns how many are left."""
-    discard(Message.objects.filter(pk__in=list(folder.messages.order_by("id").values_list("pk", flat=True)[:DISCARD_BATCH])))
+    oldest = list(folder.messages.order_by("id").values_list("pk", flat=True)[:DISCARD_BATCH])
+    # Still "in the folder" when locked: one that is put back meanwhile is kept.
+    discard(folder.messages.filter(pk__in=oldest))
     folder.refresh_from_db(fields=["messages_count", "unread_count", "size"])
     return folder.messages_count
+
+
+def empty_all(organization_id: int, folder_id: int) -> None:
+    """Delete for good what the folder holds at the start, a thousand messages a transaction.
+
+    What is moved there meanwhile stays, and what is put back meanwhile is kept. Safe to run twice.
+    """
+    with tenancy.scope(organization_id):
+        inside = Message.objects.filter(folder=folder_id).order_by("pk").values_list("pk", flat=True)
+        ids = array("q", inside.iterator(chunk_size=10_000))
+    for start in range(0, len(ids), DISCARD_BATCH):
+        with tenancy.scope(organization_id):
+            batch = ids[start : start + DISCARD_BATCH].tolist()
+            discard(Message.objects.filter(pk__in=batch, folder=folder_id))
 
 
 def discard_account(account: MailAccount) -> None:
