@@ -164,7 +164,10 @@ def _is_healthy(address: str) -> bool:
     try:
         with urllib.request.urlopen(address, timeout=5) as answer:
             return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError):
+    except urllib.error.HTTPError:  # it has written why it is not well, and need not repeat that at once
+        time.sleep(1)
+        return False
+    except OSError:
         return False
 
 
