@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -48,7 +49,7 @@ class Incoming:
 
 def prepare(raw: bytes) -> Incoming:
     """Do all the computing that storing needs; never raises (a message that cannot be parsed is stored raw)."""
-    compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
+    compressor = _compressor()
     view = memoryview(raw)
     starts = range(0, max(len(raw), 1), PART_BYTES)
     return Incoming(
@@ -57,6 +58,17 @@ def prepare(raw: bytes) -> Incoming:
         sha256=hashlib.sha256(raw).digest(),
         parts=tuple(compressor.compress(view[start : start + PART_BYTES]) for start in starts),
     )
+
+
+_local = threading.local()
+
+
+def _compressor() -> zstandard.ZstdCompressor:
+    """One for each thread: making it costs as much as using it on a short message, and it is not shared safely."""
+    if not hasattr(_local, "compressor"):
+        _local.compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
+    compressor: zstandard.ZstdCompressor = _local.compressor
+    return compressor
 
 
 def store(folder: Folder, batch: Sequence[Incoming], *, is_read: bool = False) -> list[int]:
