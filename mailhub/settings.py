@@ -40,8 +40,8 @@ MAILHUB_DEMO_MAILBOX = env.json("MAILHUB_DEMO_MAILBOX", default=None)
 
 # ── Django ──────────────────────────────────────────────────────────────────
 INSTALLED_APPS = [
-    "unfold",  # before django.contrib.admin, whose templates it replaces
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",  # before the admin, whose templates it replaces
+    "mailhub.support.SupportConfig",  # django.contrib.admin with our own site
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -2,6 +2,7 @@
 
 from django.urls import include, path
 
+from accounts.views import organizations
 from mailhub import views
 from mailhub.admin import site as support
 
@@ -10,6 +11,7 @@ urlpatterns = [
     path("health/", views.health, name="health"),
     path("accounts/", include("allauth.account.urls")),
     path("invitation/<int:organization>/<str:key>/", include("accounts.urls_invitation")),
+    path("organizations/new/", organizations.found, name="found"),
     path("support/", support.urls),
     path("o/<slug:slug>/", include("mailhub.urls_organization")),
     path("o/<slug:slug>/mail/", include("mailbox.urls")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from django import template
 from django.conf import settings
 from django.forms import BoundField, CheckboxInput, Select, Textarea
@@ -15,6 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
+from accounts.adapter import current_membership
 from accounts.models import MailAccount, User
 from fetching import states
 from fetching.states import Standing
@@ -102,6 +104,14 @@ def org_url(context: template.Context, name: str, *args: Any, **kwargs: Any) -> 
 
 
 @register.simple_tag(takes_context=True)
+def own_url(context: template.Context, name: str) -> str:
+    """The same for pages outside any organization: of the one the person last worked in, or "" without any."""
+    request = context["request"]
+    membership = current_membership(request, request.user) if isinstance(request.user, User) else None
+    return reverse(name, args=[membership.organization.slug]) if membership else ""
+
+
+@register.simple_tag(takes_context=True)
 def query(context: template.Context, **changes: Any) -> str:
     """The current query string with `changes`; None and "" take a key out."""
     values = context["request"].GET.copy()
@@ -114,11 +124,21 @@ def query(context: template.Context, **changes: Any) -> str:
 
 # ── Forms ───────────────────────────────────────────────────────────────────
 @register.inclusion_tag("_field.html")
-def field(bound: BoundField, hint: str = "", label: str = "", css: str = "", optional: bool = False) -> dict[str, Any]:
-    """One field: label, control, then its error or its hint, joined by `aria-describedby`."""
+def field(
+    bound: BoundField,
+    hint: str | None = "",
+    label: str = "",
+    css: str = "",
+    optional: bool = False,
+    placeholder: str | None = None,
+) -> dict[str, Any]:
+    """One field: label, control, then its error or its hint, joined by `aria-describedby`.
+
+    `hint` and `label` replace the form's own; a hint of None shows none.
+    """
     widget = bound.field.widget
-    hint = hint or str(bound.help_text)
-    attrs: dict[str, Any] = {}
+    hint = "" if hint is None else hint or str(bound.help_text)
+    attrs: dict[str, Any] = {} if placeholder is None else {"placeholder": placeholder}
     if isinstance(widget, Select):
         attrs["class"] = "select"
     elif isinstance(widget, Textarea):
@@ -143,6 +163,18 @@ def field(bound: BoundField, hint: str = "", label: str = "", css: str = "", opt
 
 
 # ── The frame ───────────────────────────────────────────────────────────────
+@register.simple_tag(takes_context=True)
+def signup_is_open(context: template.Context) -> bool:
+    """Whether this visitor may sign up."""
+    return bool(get_adapter().is_open_for_signup(context["request"]))
+
+
+@register.simple_tag
+def mail_stays_here() -> bool:
+    """Whether Mailhub's own mail is only written to files, because the instance has no mail server for it yet."""
+    return settings.EMAIL_BACKEND == "django.core.mail.backends.filebased.EmailBackend"
+
+
 @register.simple_tag(takes_context=True)
 def theme(context: template.Context) -> str:
     """ "light" or "dark" when the person chose so, else nothing and the device decides."""

@@ -1,0 +1,58 @@
+"""Mail that Mailhub itself writes to people, one function a kind, in the reader's language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from accounts.failures import Failure
+from accounts.models import MailAccount, User
+from accounts.models.people import INVITATION_DAYS
+
+
+def invitation(organization_id: int, organization: str, inviter: User, email: str, key: str) -> None:
+    """The link that lets somebody in. Takes plain values, because it runs after the commit, outside any scope."""
+    reader = User.objects.filter(email=email).first()
+    # Somebody new probably reads what the inviter reads.
+    with translation.override((reader or inviter).language or translation.get_language()):
+        _send(
+            email,
+            _("%(person)s invites you to %(organization)s") % {"person": inviter, "organization": organization},
+            "email/invitation.txt",
+            organization=organization,
+            inviter=inviter,
+            days=INVITATION_DAYS,
+            url=_address("invitation", organization_id, key),
+        )
+
+
+def account_needs_you(account: MailAccount, failure: Failure) -> None:
+    """Fetching has stopped until the owner does something; sent once a time."""
+    owner = account.owner
+    with translation.override(owner.language or settings.LANGUAGE_CODE):
+        _send(
+            owner.email,
+            _("No new mail from %(account)s: Mailhub needs you") % {"account": account.name},
+            "email/account_needs_you.txt",
+            account=account,
+            owner=owner,
+            sentence=str(failure.sentence),
+            remedy=str(failure.remedy),
+            url=_address("mail_account_edit", account.organization.slug, account.pk),
+        )
+
+
+def _address(name: str, *args: Any) -> str:
+    return f"{settings.MAILHUB_URL}{reverse(name, args=args)}"
+
+
+def _send(to: str, subject: str, template: str, **context: Any) -> None:
+    # A name with a line break in it must not become a header of its own.
+    line = " ".join(subject.split())
+    EmailMessage(line, render_to_string(template, context), to=[to]).send()

@@ -1,0 +1,25 @@
+"""Addresses below /o/<slug>/ about the person and the people of the organization."""
+
+from django.urls import path
+
+from accounts.views import console, organizations, settings
+
+urlpatterns = [
+    path("", organizations.enter, name="organization"),
+    path("settings/profile/", settings.profile, name="profile"),
+    path("settings/look/", settings.look, name="look"),
+    path("settings/theme/", settings.switch_theme, name="switch_theme"),
+    path("settings/language/", settings.switch_language, name="switch_language"),
+    path("settings/security/", settings.security, name="security"),
+    path("settings/leave/", settings.leave, name="leave"),
+    path("console/people/", console.people, name="people"),
+    path("console/people/invite/", console.invite, name="invite"),
+    path("console/people/invitations/<int:invitation>/resend/", console.invitation_resend, name="invitation_resend"),
+    path(
+        "console/people/invitations/<int:invitation>/withdraw/",
+        console.invitation_withdraw,
+        name="invitation_withdraw",
+    ),
+    path("console/people/<int:member>/role/", console.member_role, name="member_role"),
+    path("console/people/<int:member>/remove/", console.member_remove, name="member_remove"),
+]

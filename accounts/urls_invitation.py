@@ -1,0 +1,7 @@
+"""The link in an invitation's mail."""
+
+from django.urls import path
+
+from accounts.views import invitation
+
+urlpatterns = [path("", invitation.invitation, name="invitation")]

@@ -1,0 +1,33 @@
+"""Going into an organization, and founding another one."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from accounts import access, invitations, services
+from accounts.forms import FoundForm
+from accounts.models import User
+
+
+@access.member
+def enter(request: access.MemberRequest) -> HttpResponse:
+    """The organization's own address: remember it as the one to open after signing in, and show its mail."""
+    slug = request.membership.organization.slug
+    request.session[invitations.ORGANIZATION_KEY] = slug
+    return redirect("mail", slug)
+
+
+@login_required
+def found(request: HttpRequest) -> HttpResponse:
+    """Found another organization; where strangers may not sign up, only support staff may."""
+    assert isinstance(request.user, User)
+    is_open = settings.MAILHUB_SIGNUP_OPEN or request.user.is_staff
+    form = FoundForm(request.POST or None)
+    if request.method == "POST" and is_open and form.is_valid():
+        organization = services.found_organization(form.cleaned_data["name"], request.user)
+        return redirect("organization", organization.slug)
+    context = {"form": form, "is_open": is_open, "memberships": access.memberships_of(request.user)}
+    return render(request, "account/found.html", context)

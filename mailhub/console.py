@@ -1,0 +1,91 @@
+"""The console: how the organization is doing, and which mail accounts it has. Never a message."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from django.core.paginator import Paginator
+from django.db.models import Sum
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from accounts import access
+from accounts.models import Invitation, MailAccount, Membership
+from fetching import states
+from fetching.states import Standing
+from mailbox.models import Folder
+from mailhub import charts
+from mailhub.storage import Usage, usage_of
+from quotas.models import StorageMeter, Subscription
+
+ACCOUNTS_A_PAGE = 100
+LARGEST = 5
+TONES = ("ok", "info", "warn", "bad", "off")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """One mail account as an admin sees it."""
+
+    usage: Usage
+    standing: Standing
+
+    @property
+    def account(self) -> MailAccount:
+        """The account itself, its owner read along."""
+        return self.usage.account
+
+
+def rows_of(membership: Membership) -> list[AccountRow]:
+    """Every mail account of the organization, by owner and the owner's order; two queries."""
+    accounts = (
+        MailAccount.objects.of_organization(membership)
+        .select_related("owner", "fetch_state")
+        .order_by("owner__name", "owner__email", "position", "id")
+    )
+    return [AccountRow(usage, states.of(usage.account)) for usage in usage_of(list(accounts))]
+
+
+def _kinds(rows: list[AccountRow]) -> list[charts.Part]:
+    """How many accounts there are of each badge, well ones first, for the bar and its legend."""
+    counted = Counter((row.standing.tone, row.standing.badge) for row in rows)
+    ordered = sorted(counted.items(), key=lambda item: (TONES.index(item[0][0]), -item[1]))
+    return charts.parts([(tone, badge, count) for (tone, badge), count in ordered])
+
+
+@access.admin
+def overview(request: access.MemberRequest) -> HttpResponse:
+    """Figures, mail a day, what needs attention."""
+    membership = request.membership
+    organization = membership.organization
+    rows = rows_of(membership)
+    troubled = [row for row in rows if row.standing.needs_person or row.standing.kind == states.Kind.SPACE]
+    today = timezone.localdate()
+    context = {
+        "plan": Subscription.objects.select_related("plan").get(organization=organization).plan,
+        "people": Membership.objects.filter(organization=organization).count(),
+        "invited": Invitation.objects.filter(
+            organization=organization, accepted_at=None, expires_at__gt=timezone.now()
+        ).count(),
+        "meter": StorageMeter.objects.get(organization=organization),
+        "stored": Folder.objects.filter(organization=organization).aggregate(n=Sum("messages_count"))["n"] or 0,
+        "rows": rows,
+        "troubled": troubled,
+        "kinds": _kinds(rows),
+        "largest": sorted(rows, key=lambda row: -row.usage.size)[:LARGEST],
+        "chart": charts.mail_a_day(organization.pk, today),
+    }
+    return render(request, "console/overview.html", context)
+
+
+@access.admin
+def accounts(request: access.MemberRequest) -> HttpResponse:
+    """All mail accounts with owner, state and size."""
+    rows = rows_of(request.membership)
+    only = request.GET.get("show") == "attention"
+    troubled = [row for row in rows if row.standing.tone in ("warn", "bad")]
+    page = Paginator(troubled if only else rows, ACCOUNTS_A_PAGE).get_page(request.GET.get("page"))
+    context = {"page": page, "only_attention": only, "total": len(rows), "troubled": len(troubled)}
+    return render(request, "console/accounts.html", context)
