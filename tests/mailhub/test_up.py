@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,10 +15,12 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from django.conf import settings
 
 from mailhub import embedded
+from mailhub.embedded_home import LocalEnv
 from mailhub.embedded_process import command_line, free_port, port_answers, started_at, wait_until
 from mailhub.management.commands import up
 from mailhub.supervisor import Supervisor, end_leftovers, running_supervisor, stop_running
@@ -29,14 +32,14 @@ whole = [pytest.mark.slow, pytest.mark.xdist_group("up")]
 class Run:
     """A running `manage.py up` and what it has written."""
 
-    def __init__(self, home: Path, port: int) -> None:
+    def __init__(self, home: Path, port: int, demo: str) -> None:
         ours = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "MAILHUB_ENCRYPTION_KEYS")
         environ = {key: value for key, value in os.environ.items() if key not in ours}
         self.home, self.port = home, port
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "up"],
             cwd=ROOT,
-            env=environ | {"MAILHUB_HOME": str(home), "PORT": str(port), "DEMO": "0"},
+            env=environ | {"MAILHUB_HOME": str(home), "PORT": str(port), "DEMO": demo},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -80,8 +83,8 @@ def run_up(home: Path) -> Iterator[Callable[..., Run]]:
     """Start `up`; whatever a failed test leaves is ended."""
     runs: list[Run] = []
 
-    def start(port: int | None = None) -> Run:
-        runs.append(Run(home, port or free_port()))
+    def start(port: int | None = None, demo: str = "0") -> Run:
+        runs.append(Run(home, port or free_port(), demo))
         return runs[-1]
 
     yield start
@@ -189,6 +192,22 @@ class TestWhole:
         assert run.end() == 0
         assert everything_ended(home, run.port)
         assert not stop_running(home)
+
+    def test_a_new_instance_gets_the_demo_once(self, home: Path, run_up: Callable[..., Run]) -> None:
+        for _start in ("first", "second"):
+            run = run_up(demo="1")
+            run.wait_ready()
+            (login,) = (line for line in run.output.splitlines() if "alice@acme.example" in line)
+            assert len(login.split()) > 2, "address, password and what she is"
+            listening = re.search(r"ready pop3s=127\.0\.0\.1:(\d+) smtp=127\.0\.0\.1:(\d+)", run.output)
+            assert listening, run.output
+            assert all(port_answers(int(port)) for port in listening.groups())
+            with psycopg.connect(LocalEnv(home).get("DATABASE_URL"), connect_timeout=5) as connection:
+                assert connection.execute("SELECT count(*) FROM accounts_organization").fetchone() == (1,)
+            run.process.send_signal(signal.SIGINT)
+            assert run.end() == 0
+            assert everything_ended(home, run.port)
+            assert not any(port_answers(int(port)) for port in listening.groups())
 
 
 SLEEPER = "import time; print('ready to sleep', flush=True); time.sleep(600)"
