@@ -177,11 +177,13 @@ class _Session:
         belt: Belt[_Ready] = Belt(BELT_BYTES)
         reader = threading.Thread(target=_read, args=(source, self.difference.wanted, belt), daemon=True)
         reader.start()
+        arrived = 0
         try:
             for batch in belt.batches(
                 items=BATCH_MESSAGES, size=BATCH_BYTES, seconds=BATCH_SECONDS, idle=schedule.HEARTBEAT_SECONDS
             ):
                 self._take(batch)
+                arrived += len(batch)
         except MailError:
             self._suspect(source.current)
             raise
@@ -191,6 +193,8 @@ class _Session:
             raise
         finally:
             reader.join(timeout=self.limits.connect)
+        # A source stops asking shortly before the session's time is over; the rest is the next session's.
+        self.outcome.more = arrived < len(self.difference.wanted)
 
     def _take(self, batch: Sequence[_Ready]) -> None:
         refused = [ready for ready in batch if ready.error]

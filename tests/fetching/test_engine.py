@@ -1,0 +1,366 @@
+"""One session after another against a server that behaves, and one that does not: stored once, never lost."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from accounts import services as account_services
+from accounts import tenancy
+from accounts.models import MailAccount
+from fetching import engine, schedule
+from fetching.models import FetchRun, FetchState, RemoteMessage
+from fetching.sources import Limits
+from mailbox import services
+from mailbox.models import Folder, Message
+from quotas.models import StorageMeter
+from tests import factories
+from tests.servers.pop3 import MailboxServer
+
+QUICK = Limits(connect=5, greeting=5, command=5, session=30)
+LETTERS = [factories.letter(f"Letter {number}", body=f"{number}\r\n.dot\r\n" * 20) for number in range(5)]
+
+
+@pytest.fixture
+def server(settings):
+    with MailboxServer(LETTERS, username="box", password="secret") as running:
+        settings.MAILHUB_ALLOWED_MAIL_HOSTS = [f"127.0.0.1:{running.port}"]
+        yield running
+
+
+@pytest.fixture
+def account(acme, alice, server) -> MailAccount:
+    return factories.connect(acme, alice, port=server.port)
+
+
+def fetch(account: MailAccount) -> engine.Outcome:
+    claim = schedule.claim_now(account.organization_id, account.pk)
+    assert claim is not None
+    return engine.fetch(claim, limits=QUICK)
+
+
+def stored(account: MailAccount) -> list[bytes]:
+    """The raw bytes of all kept messages, in the order they were stored."""
+    with tenancy.scope(account.organization_id):
+        return [
+            services.raw_bytes(message) for message in Message.objects.filter(account=account).order_by("pk")
+        ]
+
+
+def states(account: MailAccount) -> list[str]:
+    with tenancy.scope(account.organization_id):
+        return list(
+            RemoteMessage.objects.filter(account=account).order_by("pk").values_list("state", flat=True)
+        )
+
+
+def state_of(account: MailAccount) -> FetchState:
+    with tenancy.scope(account.organization_id):
+        return FetchState.objects.get(account=account)
+
+
+def set_limit(account: MailAccount, limit: int) -> None:
+    with tenancy.scope(account.organization_id):
+        StorageMeter.objects.update(limit=limit)
+
+
+def edit(account: MailAccount, **fields) -> None:
+    with tenancy.scope(account.organization_id):
+        account_services.change_mail_account(MailAccount.objects.get(pk=account.pk), account.owner, fields)
+
+
+def test_everything_is_fetched_byte_for_byte(account, server):
+    outcome = fetch(account)
+    assert (outcome.state, outcome.listed, outcome.stored, outcome.error) == ("done", 5, 5, "")
+    assert outcome.bytes == sum(map(len, LETTERS))
+    assert stored(account) == LETTERS
+    assert states(account) == ["stored"] * 5
+    assert server.said("DELE") == []
+    with tenancy.scope(account.organization_id):
+        message = Message.objects.order_by("pk").first()
+        assert (message.subject, message.from_name, message.is_read) == ("Letter 0", "Marta Lindqvist", False)
+        assert bytes(message.sha256) == hashlib.sha256(LETTERS[0]).digest()
+        assert message.folder.role == Folder.Role.INBOX
+        run = FetchRun.objects.get()
+        assert (run.state, run.listed, run.wanted, run.stored) == ("done", 5, 5, 5)
+        assert run.stored_bytes == run.wanted_bytes == sum(map(len, LETTERS))
+        assert run.finished_at is not None
+
+
+def test_a_second_fetch_stores_nothing_and_only_new_mail_after_that(account, server):
+    fetch(account)
+    assert fetch(account).stored == 0
+    server.deliver(factories.letter("New"))
+    retrieved = server.counters["retrieved"]
+    assert fetch(account).stored == 1
+    assert server.counters["retrieved"] == retrieved + 1
+
+
+def test_lock_step_without_pipelining_gives_the_same(account, server):
+    server.capabilities = server.capabilities_after = ["UIDL", "TOP"]
+    fetch(account)
+    assert stored(account) == LETTERS
+
+
+def test_small_batches_give_the_same(account, server, monkeypatch):
+    monkeypatch.setattr(engine, "BATCH_MESSAGES", 2)
+    assert fetch(account).stored == 5
+    assert stored(account) == LETTERS
+
+
+def test_u1_an_empty_listing_changes_nothing(account, server):
+    fetch(account)
+    kept, server.messages = server.messages, []
+    assert fetch(account).listed == 0
+    assert states(account) == ["stored"] * 5
+    server.messages = kept
+    assert fetch(account).stored == 0
+
+
+def test_u6_two_messages_with_one_identifier_are_both_stored(account, server):
+    server.messages.clear()
+    server.deliver((b"same", LETTERS[0]), (b"same", LETTERS[1]))
+    fetch(account)
+    assert sorted(stored(account)) == sorted(LETTERS[:2])
+    assert fetch(account).stored == 0
+
+
+def test_u9_identifiers_are_exact_bytes(account, server):
+    server.messages.clear()
+    server.deliver((b"A" * 200, LETTERS[0]), (b"a" * 200, LETTERS[1]), (b"\xff\xfe{}", LETTERS[2]))
+    assert fetch(account).stored == 3
+    assert fetch(account).stored == 0
+
+
+def test_u3_without_identifiers_nothing_is_fetched_twice_because_nothing_is_fetched(account, server):
+    server.uidl = False
+    server.capabilities = server.capabilities_after = ["TOP", "USER"]
+    outcome = fetch(account)
+    assert (outcome.stored, outcome.error) == (0, "uidl_missing")
+    assert state_of(account).status == "failed"
+
+
+def test_u14_a_message_that_vanishes_does_not_stop_the_rest(account, server):
+    server.faults.err_on = {"RETR 3": "-ERR no such message"}
+    outcome = fetch(account)
+    assert (outcome.state, outcome.stored) == ("done", 4)
+    assert sorted(states(account)) == ["listed"] + ["stored"] * 4
+
+
+def test_r7_a_message_that_always_fails_is_set_aside_after_three_sessions(account, server):
+    server.faults.err_on = {"RETR 3": "-ERR message corrupt"}
+    for _ in range(3):
+        fetch(account)
+    assert sorted(states(account)) == ["quarantined"] + ["stored"] * 4
+    retrieved = len(server.said("RETR 3"))
+    fetch(account)
+    assert len(server.said("RETR 3")) == retrieved
+
+
+def test_r7_a_message_that_breaks_the_line_is_set_aside_and_the_others_arrive(account, server):
+    server.faults.drop_on = "RETR 2"
+    for _ in range(engine.QUARANTINE_AFTER):
+        assert fetch(account).state == "failed"
+    assert fetch(account).state == "done"
+    assert sorted(states(account)) == ["quarantined"] + ["stored"] * 4
+
+
+@pytest.mark.parametrize("step", ["UIDL", "LIST", "RETR 1", "RETR 4", "QUIT"])
+def test_c17_the_line_drops_at_any_step(account, server, step):
+    server.faults.drop_on = step
+    fetch(account)
+    server.behave()
+    fetch(account)
+    assert sorted(stored(account)) == sorted(LETTERS)
+    assert fetch(account).stored == 0
+
+
+def test_c17_what_came_before_the_drop_is_kept(account, server, monkeypatch):
+    monkeypatch.setattr(engine, "BATCH_MESSAGES", 1)
+    server.faults.drop_within = ("RETR 4", 30)
+    outcome = fetch(account)
+    assert (outcome.state, outcome.error) == ("failed", "connection_lost")
+    assert outcome.stored == 3
+    assert state_of(account).status == "backing_off"
+
+
+def test_u12_what_time_did_not_allow_goes_on_at_once(account, server, monkeypatch):
+    retrieve = engine.Pop3Source.retrieve
+    monkeypatch.setattr(
+        engine.Pop3Source, "retrieve", lambda source, numbers: retrieve(source, list(numbers)[:2])
+    )
+    outcome = fetch(account)
+    assert (outcome.state, outcome.stored, outcome.more) == ("done", 2, True)
+    assert schedule.claim_due(1), "due at once"
+
+
+def test_wrong_password_counts_and_fetches_nothing(account, server):
+    edit(account, password="wrong")
+    outcome = fetch(account)
+    assert (outcome.stored, outcome.error) == (0, "authentication_failed")
+    assert state_of(account).authentication_failures == 1
+    assert server.counters["refused"] == 1
+
+
+class TestDeleting:
+    @pytest.fixture
+    def account(self, acme, alice, server):
+        return factories.connect(acme, alice, port=server.port, delete_from_server=True)
+
+    def test_delete_follows_the_commit(self, account, server):
+        outcome = fetch(account)
+        assert (outcome.stored, outcome.deleted) == (5, 5)
+        assert server.messages == []
+        assert stored(account) == LETTERS
+        assert states(account) == ["gone"] * 5
+
+    def test_no_delete_for_what_could_not_be_fetched(self, account, server):
+        server.faults.err_on = {"RETR 2": "-ERR corrupt"}
+        fetch(account)
+        assert len(server.messages) == 1
+        assert server.said("DELE 2") == []
+
+    def test_r3_a_lost_quit_deletes_again_later_and_never_fetches_again(self, account, server):
+        server.faults.drop_on = "QUIT"
+        outcome = fetch(account)
+        assert outcome.deleted == 0
+        assert len(server.messages) == 5
+        assert states(account) == ["dele_sent"] * 5
+        server.behave()
+        retrieved = server.counters["retrieved"]
+        outcome = fetch(account)
+        assert (outcome.stored, outcome.deleted) == (0, 5)
+        assert server.counters["retrieved"] == retrieved
+        assert server.messages == []
+
+    def test_r3_quit_was_done_but_its_answer_was_lost(self, account, server):
+        server.faults.lose_quit = True
+        fetch(account)
+        assert server.messages == []
+        server.behave()
+        server.deliver(factories.letter("New"))
+        assert fetch(account).stored == 1
+        assert sorted(states(account)) == ["gone"] * 6
+
+    def test_r20_deleting_switched_on_later_takes_what_is_stored_only(self, acme, alice, server):
+        account = factories.connect(acme, alice, port=server.port)
+        server.faults.err_on = {"RETR 5": "-ERR corrupt"}
+        fetch(account)
+        edit(account, delete_from_server=True)
+        fetch(account)
+        assert [letter.data for letter in server.messages] == [LETTERS[4]]
+
+    def test_more_than_one_session_of_deletes(self, account, server, monkeypatch):
+        monkeypatch.setattr(engine, "DELETES_A_SESSION", 2)
+        assert fetch(account).deleted == 5
+        assert server.messages == []
+        assert len(server.said("QUIT")) >= 3
+
+    def test_a_refused_delete_ends_and_is_tried_again(self, account, server, monkeypatch):
+        monkeypatch.setattr(engine, "DELETES_A_SESSION", 2)
+        server.faults.err_on = {"DELE": "-ERR no"}
+        outcome = fetch(account)
+        assert (outcome.stored, outcome.deleted) == (5, 0)
+        assert states(account) == ["delete_wanted"] * 5
+        server.behave()
+        assert fetch(account).deleted == 5
+
+
+class TestStorage:
+    def test_r11_full_storage_pauses_and_resumes_by_itself(self, account, server):
+        size = len(LETTERS[0])
+        set_limit(account, 2 * size + 10)
+        outcome = fetch(account)
+        assert (outcome.state, outcome.stored, outcome.error) == ("done", 2, "")
+        state = state_of(account)
+        assert (state.status, state.waiting_messages) == ("paused_quota", 3)
+        assert sorted(states(account)) == ["over_quota"] * 3 + ["stored"] * 2
+
+        sessions = server.counters["sessions"]
+        assert fetch(account).state == "paused_quota"
+        assert server.counters["sessions"] == sessions, "the server need not be called while storage is full"
+
+        with tenancy.scope(account.organization_id):
+            services.discard(Message.objects.filter(account=account))
+        assert schedule.claim_due(5), "free space makes the account due"
+        set_limit(account, 100 * size)
+        state = state_of(account)
+        with tenancy.scope(account.organization_id):
+            schedule.resume(account.pk)
+            FetchState.objects.update(lease_until=None, lease_token=None)
+        assert fetch(account).stored == 3
+        assert state_of(account).status == "active"
+
+    def test_u19_a_server_that_understates_sizes_cannot_overfill(self, account, server):
+        size = len(LETTERS[0])
+        rows = b"".join(b"%d 1\r\n" % number for number in range(1, 6))
+        server.faults.raw_on = {"LIST": b"+OK\r\n" + rows + b".\r\n"}
+        set_limit(account, 3 * size + 10)
+        assert fetch(account).stored == 3
+        assert state_of(account).status == "paused_quota"
+
+    def test_r9_what_is_too_big_is_listed_and_left_alone(self, acme, alice, server):
+        account = factories.connect(acme, alice, port=server.port, delete_from_server=True)
+        big = factories.letter("Big", body="x" * 5_000)
+        server.deliver(big)
+        claim = schedule.claim_now(account.organization_id, account.pk)
+        outcome = engine.fetch(claim, limits=Limits(connect=5, command=5, session=30, max_message=4_000))
+        assert outcome.stored == 5
+        assert [letter.data for letter in server.messages] == [big]
+        assert "too_big" in states(account)
+
+
+class TestLease:
+    def test_r13_a_stale_claim_does_nothing(self, account, server):
+        stale = schedule.claim_now(account.organization_id, account.pk)
+        with tenancy.scope(account.organization_id):
+            schedule.pause(FetchState.objects.get(account=account))
+            schedule.resume(account.pk)
+        assert engine.fetch(stale, limits=QUICK).state == "skipped"
+        assert server.counters["sessions"] == 0
+
+    def test_s6_an_edit_while_fetching_stops_it_before_it_stores(self, account, server, monkeypatch):
+        plan = engine._Session._plan
+
+        def edited_meanwhile(session, listing):
+            plan(session, listing)
+            edit(account, username="somebody-else")
+
+        monkeypatch.setattr(engine._Session, "_plan", edited_meanwhile)
+        outcome = fetch(account)
+        assert (outcome.state, outcome.stored) == ("interrupted", 0)
+        assert stored(account) == []
+
+    def test_a_pause_while_fetching_stops_it(self, account, server, monkeypatch):
+        monkeypatch.setattr(engine, "BATCH_MESSAGES", 1)
+        take = engine._Session._take
+        batches = []
+
+        def paused_after_two(session, batch):
+            take(session, batch)
+            batches.append(batch)
+            if len(batches) == 2:
+                with tenancy.scope(account.organization_id):
+                    schedule.pause(FetchState.objects.get(account=account))
+
+        monkeypatch.setattr(engine._Session, "_take", paused_after_two)
+        assert fetch(account).state == "interrupted"
+        assert len(stored(account)) == 2
+        assert state_of(account).status == "paused"
+
+
+def test_s5_our_own_mistake_stays_this_accounts_trouble(account, server, monkeypatch):
+    monkeypatch.setattr(engine.ledger, "compare", lambda *a, **k: 1 / 0)
+    outcome = fetch(account)
+    assert (outcome.state, outcome.error) == ("failed", "internal")
+    assert state_of(account).status == "backing_off"
+
+
+def test_r8_what_cannot_be_parsed_is_stored_raw(account, server):
+    server.messages.clear()
+    odd = b'Content-Type: multipart/mixed; boundary="\r\n\r\n\xff\xfe\x00' * 3
+    odd = odd.replace(b"\x00", b"") + b"\r\n"
+    server.deliver(odd, b"\r\n", b"no header at all\r\n")
+    assert fetch(account).stored == 3
+    assert sorted(stored(account)) == sorted([odd, b"\r\n", b"no header at all\r\n"])
