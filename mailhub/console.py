@@ -22,6 +22,8 @@ from quotas.models import StorageMeter, Subscription
 
 ACCOUNTS_A_PAGE = 100
 LARGEST = 5
+# So many accounts of one trouble are named; the rest is a number.
+NAMED = 3
 TONES = ("ok", "info", "warn", "bad", "off")
 
 
@@ -55,13 +57,37 @@ def _kinds(rows: list[AccountRow]) -> list[charts.Part]:
     return charts.parts([(tone, badge, count) for (tone, badge), count in ordered])
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Accounts that stand alike; `named` are the first few, `more` how many follow."""
+
+    standing: Standing
+    named: list[AccountRow]
+    more: int
+
+    @property
+    def count(self) -> int:
+        """All of them."""
+        return len(self.named) + self.more
+
+
+def _troubles(rows: list[AccountRow]) -> list[Trouble]:
+    """What needs a person or space, one entry a kind, the most frequent first."""
+    groups: dict[states.Kind, list[AccountRow]] = {}
+    for row in rows:
+        if row.standing.needs_person or row.standing.kind == states.Kind.SPACE:
+            groups.setdefault(row.standing.kind, []).append(row)
+    ordered = sorted(groups.values(), key=len, reverse=True)
+    return [Trouble(group[0].standing, group[:NAMED], len(group[NAMED:])) for group in ordered]
+
+
 @access.admin
 def overview(request: access.MemberRequest) -> HttpResponse:
     """Figures, mail a day, what needs attention."""
     membership = request.membership
     organization = membership.organization
     rows = rows_of(membership)
-    troubled = [row for row in rows if row.standing.needs_person or row.standing.kind == states.Kind.SPACE]
+    troubles = _troubles(rows)
     today = timezone.localdate()
     context = {
         "plan": Subscription.objects.select_related("plan").get(organization=organization).plan,
@@ -72,7 +98,8 @@ def overview(request: access.MemberRequest) -> HttpResponse:
         "meter": StorageMeter.objects.get(organization=organization),
         "stored": Folder.objects.filter(organization=organization).aggregate(n=Sum("messages_count"))["n"] or 0,
         "rows": rows,
-        "troubled": troubled,
+        "troubles": troubles,
+        "troubled": sum(trouble.count for trouble in troubles),
         "kinds": _kinds(rows),
         "largest": sorted(rows, key=lambda row: -row.usage.size)[:LARGEST],
         "chart": charts.mail_a_day(organization.pk, today),

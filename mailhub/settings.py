@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import environ
 from csp.constants import NONE, SELF
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -207,6 +208,15 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": [NONE],
         "frame-ancestors": [SELF],
     }
+}
+
+# ── The support desk at /support/ ───────────────────────────────────────────
+UNFOLD = {
+    "SITE_TITLE": _("Mailhub support"),
+    "SITE_HEADER": _("Mailhub support"),
+    "SITE_SYMBOL": "support_agent",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("mailhub/favicon.svg")}],
+    "SHOW_VIEW_ON_SITE": False,
 }
 
 # ── Logs ────────────────────────────────────────────────────────────────────

@@ -62,19 +62,30 @@ def storage_of(membership: Membership) -> StorageMeter | None:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """One account whose owner should know something, and where that is put right."""
+    """One account that only its owner can help, and where that is done."""
 
     account: MailAccount
     standing: Standing
     url: str
 
 
-def troubles_of(membership: Membership) -> list[Trouble]:
-    """The person's own accounts that need a person, or space; others mend themselves and stay unmentioned."""
+@dataclass(frozen=True, slots=True)
+class Troubles:
+    """What keeps mail from coming in: stopped accounts, and messages waiting for space over all accounts."""
+
+    stopped: list[Trouble]
+    waiting: int
+    is_full: bool
+
+
+def troubles_of(membership: Membership) -> Troubles:
+    """Of the person's own accounts; what mends itself stays unmentioned."""
     slug = membership.organization.slug
-    found = []
+    stopped, full = [], []
     for account in MailAccount.objects.visible_to(membership).select_related("fetch_state"):
         standing = states.of(account)
-        if standing.needs_person or standing.kind == states.Kind.SPACE:
-            found.append(Trouble(account, standing, standing.action.url(slug, account.pk)))
-    return found
+        if standing.needs_person:
+            stopped.append(Trouble(account, standing, standing.action.url(slug, account.pk)))
+        elif standing.kind == states.Kind.SPACE:
+            full.append(account.fetch_state.waiting_messages)
+    return Troubles(stopped, sum(full), bool(full))

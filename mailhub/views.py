@@ -20,8 +20,9 @@ def home(request: HttpRequest) -> HttpResponse:
     """To the mail of the organization a person last worked in; visitors sign in first."""
     if not isinstance(request.user, User):
         return redirect("account_login")
-    membership = current_membership(request, request.user)
-    return redirect("mail", membership.organization.slug) if membership else redirect("found")
+    if membership := current_membership(request, request.user):
+        return redirect("mail", membership.organization.slug)
+    return redirect("admin:index" if request.user.is_staff else "found")
 
 
 def _database() -> None:

@@ -111,6 +111,7 @@ function greet(part) {
   for (const toast of all("[data-toast]")) leaveLater(toast);
   for (const box of all("[data-mixed]")) box.indeterminate = true;
   for (const node of all("[data-theme-toggle][hidden]")) node.hidden = false;
+  for (const zone of all("[data-time-zone]")) zone.value ||= Intl.DateTimeFormat().resolvedOptions().timeZone ?? "";
   for (const dialog of all("dialog[data-shown]")) if (!dialog.open) dialog.showModal();
   for (const button of all("[data-confirmed]")) button.disabled = true;
   for (const button of all("[data-without-script]")) button.hidden = true;
