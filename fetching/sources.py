@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -59,6 +60,29 @@ class Step(NamedTuple):
 
 
 OnStep = Callable[[Step], None]
+
+
+class StepClock:
+    """Reports steps with the time since the last one."""
+
+    def __init__(self, on_step: OnStep | None) -> None:
+        self._on_step = on_step
+        self._last = time.monotonic()
+
+    def lap(self) -> float:
+        """Seconds since the last step, which ends here."""
+        now = time.monotonic()
+        seconds, self._last = now - self._last, now
+        return seconds
+
+    def done(self, name: str, detail: str = "") -> None:
+        """A step has just ended."""
+        self.report(name, self.lap(), detail)
+
+    def report(self, name: str, seconds: float, detail: str = "") -> None:
+        """A step has ended, after so many seconds."""
+        if self._on_step is not None:
+            self._on_step(Step(name, seconds, detail))
 
 
 class Row(NamedTuple):
@@ -128,13 +152,16 @@ class Source(Protocol):
     """
 
     current: int | None
-    """The message whose reply was being read last; after a failure, the one that may have caused it."""
+    """The message that is being read, None between two; after a failure, the one that may have caused it."""
 
     login_delay: int | None
     """The pause in seconds the server wants between two sessions, None if it wants none."""
 
-    def listing(self) -> Listing:
-        """All messages, with what names they have."""
+    out_of_time: bool
+    """Whether `retrieve` or `delete` left the rest for another session, this one's time being nearly over."""
+
+    def listing(self, *, need_uidl: bool = True) -> Listing:
+        """All messages; a server without unique-ids raises MailError("uidl_missing") if they are needed."""
 
     def stat(self) -> tuple[int | None, int | None]:
         """Number of messages and their total size in bytes; None for what the server does not say clearly."""
@@ -142,7 +169,8 @@ class Source(Protocol):
     def retrieve(self, numbers: Iterable[int]) -> Iterator[Retrieved]:
         """The messages in the order asked for; one that the server refuses comes with `error`.
 
-        May be left early: what is under way is then thrown away before the next command.
+        Ends early when time is nearly over (`out_of_time`). May be left early too: what is under way is then
+        thrown away before the next command.
         """
 
     def top(self, number: int, lines: int) -> Retrieved:

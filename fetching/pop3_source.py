@@ -1,0 +1,253 @@
+"""A Source over POP3: the protocol of `fetching.pop3` on a `Transport`, with every failure as a MailError."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Final, Self
+
+from accounts.failures import MailError
+from fetching import pop3_opening
+from fetching.pop3 import (
+    Capabilities,
+    Err,
+    Event,
+    Message,
+    MessageChunk,
+    MessageEnd,
+    Ok,
+    Sizes,
+    Stat,
+    UniqueIds,
+    commands,
+    refusals,
+)
+from fetching.pop3.commands import Command
+from fetching.pop3_dialogue import Dialogue
+from fetching.sources import Credentials, Limits, Listing, OnStep, Retrieved, Row, ServerAddress, StepClock
+from fetching.transport import Transport
+
+# How much may be asked for ahead: enough to keep a line of 50 ms busy, little enough to throw away when the
+# session is left early.
+WINDOW: Final = 64
+WINDOW_BYTES: Final = 4 * 1024 * 1024
+UNKNOWN_SIZE: Final = 64 * 1024
+# Asking for more stops when this share of the session is left: what is under way must still arrive, and QUIT.
+RESERVE: Final = 0.1
+FAREWELL_SECONDS: Final = 5.0
+
+
+class Pop3Source:
+    """A signed-in POP3 session; see `fetching.sources.Source` for what its methods promise."""
+
+    def __init__(self, dialogue: Dialogue, offered: Capabilities, clock: StepClock) -> None:
+        self.current: int | None = None
+        self.login_delay = offered.login_delay
+        self.out_of_time = False
+        self._dialogue = dialogue
+        self._clock = clock
+        self._offered = offered
+        self._window = WINDOW if offered.pipelining else 1
+        self._sizes: dict[int, int] = {}
+        self._confirmed: bool | None = None  # what quit() found, None before it
+
+    @classmethod
+    def open(
+        cls, address: ServerAddress, credentials: Credentials, limits: Limits, on_step: OnStep | None = None
+    ) -> Self:
+        """Connect, secure and sign in.
+
+        `on_step` hears of resolved, connected, secure (not without encryption), greeting and signed_in, in
+        this order; later `listing` reports uidl and listed.
+        """
+        clock = StepClock(on_step)
+        transport = Transport(address, limits, on_resolved=lambda found: clock.done("resolved", found))
+        clock.done("connected")
+        try:
+            dialogue = Dialogue(transport, credentials, limits)
+            offered = pop3_opening.begin(dialogue, address.encryption, credentials, clock)
+        except BaseException:
+            transport.close()
+            raise
+        return cls(dialogue, offered, clock)
+
+    # ── What is there ───────────────────────────────────────────────────────
+
+    def listing(self, *, need_uidl: bool = True) -> Listing:
+        """All messages by UIDL and LIST, in order of their numbers."""
+        uidls: UniqueIds | None = None
+        sizes = Sizes([])
+        self._clock.lap()
+        for _ in self._each([commands.uidl(), commands.list_sizes()]):
+            match self._dialogue.reply():
+                case UniqueIds() as uidls:
+                    self._clock.done("uidl")
+                case Sizes() as sizes:
+                    pass
+                case Err() as err if err.command.name == "UIDL" and self._cannot_uidl(err):
+                    if need_uidl:
+                        raise MailError("uidl_missing")
+                case Err() as err:
+                    raise self._refused(err)
+        listing = _paired(uidls, sizes)
+        self._sizes = {row.number: row.size for row in listing.rows if row.size is not None}
+        self._clock.done("listed", f"{len(listing.rows)} {sum(self._sizes.values())}")
+        return listing
+
+    def _cannot_uidl(self, err: Err) -> bool:
+        # Refused although offered is a trouble of today, not a server that cannot.
+        return not self._offered.uidl and not refusals.is_about_session(err)
+
+    def stat(self) -> tuple[int | None, int | None]:
+        """Number and size by STAT."""
+        event = self._ask(commands.stat())
+        assert isinstance(event, Stat)
+        return event.count, event.size
+
+    def noop(self) -> None:
+        """NOOP."""
+        self._ask(commands.noop())
+
+    # ── Messages ────────────────────────────────────────────────────────────
+
+    def retrieve(self, numbers: Iterable[int]) -> Iterator[Retrieved]:
+        """Messages by RETR, pipelined where the server allows it."""
+        for command in self._each(map(commands.retr, numbers)):
+            yield self._message(command.number)
+
+    def top(self, number: int, lines: int) -> Retrieved:
+        """The beginning of a message by TOP."""
+        self._dialogue.drain()
+        self._dialogue.send([commands.top(number, lines)])
+        return self._message(number)
+
+    def delete(self, numbers: Iterable[int]) -> list[int]:
+        """Mark by DELE, pipelined where the server allows it."""
+        acknowledged = []
+        try:
+            for command in self._each(map(commands.dele, numbers)):
+                if isinstance(self._dialogue.reply(), Ok):
+                    acknowledged.append(command.number)
+        except MailError as error:
+            if error.code == "protocol_error":
+                self._say_farewell()
+            raise
+        return acknowledged
+
+    def _message(self, number: int) -> Retrieved:
+        self.current = number
+        event = self._dialogue.reply()
+        match event:
+            case Message():
+                retrieved = Retrieved(number, len(event.data), event.data)
+            case Err():
+                if refusals.is_about_session(event):
+                    self.current = None
+                    raise self._refused(event)
+                retrieved = Retrieved(number, error=MailError("protocol_error", self._dialogue.words(event)))
+            case _:
+                retrieved = self._spool(number, event)
+        self.current = None
+        return retrieved
+
+    def _spool(self, number: int, event: Event) -> Retrieved:
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - the receiver closes it
+        try:
+            while isinstance(event, MessageChunk):
+                file.write(event.data)
+                event = self._dialogue.event()
+            assert isinstance(event, MessageEnd)
+            file.seek(0)
+        except BaseException:
+            file.close()
+            raise
+        return Retrieved(number, event.size, file=file)
+
+    def _each(self, wanted: Iterable[Command]) -> Iterator[Command]:
+        """Send the commands, as many ahead as allowed; yields each when its reply is the next to be read."""
+        self._dialogue.drain()
+        rest, waiting, size = iter(wanted), deque[Command](), 0
+        while True:
+            if not waiting or (len(waiting) <= self._window // 2 and size <= WINDOW_BYTES // 2):
+                batch, size = self._batch(rest, len(waiting), size)
+                waiting += batch
+            if not waiting:
+                return
+            command = waiting.popleft()
+            size -= self._cost(command)
+            yield command
+
+    def _batch(self, rest: Iterator[Command], ahead: int, size: int) -> tuple[list[Command], int]:
+        """Send what fits into the window; returns it, and the bytes that are then on their way."""
+        batch: list[Command] = []
+        while ahead + len(batch) < self._window and size < WINDOW_BYTES:
+            command = next(rest, None)
+            if command is None:
+                break
+            if command.number and self._is_late():
+                self.out_of_time = True
+                break
+            batch.append(command)
+            size += self._cost(command)
+        if batch:
+            self._dialogue.send(batch)
+        return batch, size
+
+    def _cost(self, command: Command) -> int:
+        return self._sizes.get(command.number, UNKNOWN_SIZE) if command.name == "RETR" else 0
+
+    def _is_late(self) -> bool:
+        return self._dialogue.transport.seconds_left < RESERVE * self._dialogue.limits.session
+
+    # ── The end ─────────────────────────────────────────────────────────────
+
+    def quit(self) -> bool:
+        """QUIT, once; further calls return what the first one did."""
+        if self._confirmed is None:
+            self._confirmed = False
+            if not self._dialogue.broken:
+                with suppress(MailError):
+                    self._dialogue.drain()
+                    self._confirmed = isinstance(self._dialogue.ask(commands.quit_()), Ok)
+            self.close()
+        return self._confirmed
+
+    def close(self) -> None:
+        """Drop the line."""
+        self._dialogue.broken = True
+        self._dialogue.transport.close()
+
+    def _say_farewell(self) -> None:
+        """QUIT to a server out of step: what it acknowledged may go, or the mailbox would never shrink."""
+        transport = self._dialogue.transport
+        with suppress(MailError):
+            transport.send(commands.quit_().line)
+            transport.begin_reply(FAREWELL_SECONDS)
+            while transport.receive():
+                pass
+
+    def _ask(self, command: Command) -> Event:
+        self._dialogue.drain()
+        event = self._dialogue.ask(command)
+        if isinstance(event, Err):
+            raise self._refused(event)
+        return event
+
+    def _refused(self, err: Err) -> MailError:
+        return self._dialogue.refused(refusals.command(err), err)
+
+
+def _paired(uidls: UniqueIds | None, sizes: Sizes) -> Listing:
+    """UIDL and LIST put together by message number, never by position: either may leave rows out."""
+    names = dict(uidls.rows) if uidls else {}
+    if uidls and len(names) < len(uidls.rows):
+        # Two names for one number: neither can be trusted.
+        named = Counter(number for number, _ in uidls.rows)
+        names = {number: uidl if named[number] == 1 else None for number, uidl in names.items()}
+    bytes_of = dict(sizes.rows)
+    rows = [
+        Row(number, names.get(number), bytes_of.get(number)) for number in sorted(names.keys() | bytes_of)
+    ]
+    return Listing(rows, uidls is not None, sizes.damaged + (uidls.damaged if uidls else 0))
