@@ -24,7 +24,7 @@ from mailhub import embedded
 from mailhub.embedded_process import LOOPBACK, port_answers, wait_until
 from mailhub.supervisor import Child, Supervisor, end_leftovers, running_supervisor
 
-READY_SECONDS = 60
+READY_SECONDS = 120  # a start takes seconds, on a machine that has nothing else to do
 # Threads wait for mail servers, so many fit into one process; what reckons (parsing, exports) gets few.
 FETCH_THREADS, WORK_THREADS = 32, 4
 WEB_WORKERS, WEB_THREADS = 2, 8
