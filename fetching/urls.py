@@ -1,0 +1,22 @@
+"""Addresses below /o/<slug>/settings/accounts/. The list of cards itself is `accounts`, in mailhub."""
+
+from django.urls import path
+
+from fetching.views import accounts, connect, history, progress
+
+urlpatterns = [
+    path("connect/", connect.connect, name="connect"),
+    path("connect/test/", connect.connect_test, name="connect_test"),
+    path("connect/test/<str:test>/", connect.connect_status, name="connect_status"),
+    path("connect/save/", connect.connect_save, name="connect_save"),
+    path("order/", accounts.mail_account_order, name="mail_account_order"),
+    path("<int:account>/", accounts.mail_account_edit, name="mail_account_edit"),
+    path("<int:account>/test/", connect.mail_account_test, name="mail_account_test"),
+    path("<int:account>/delete/", accounts.mail_account_delete, name="mail_account_delete"),
+    path("<int:account>/default/", accounts.mail_account_default, name="mail_account_default"),
+    path("<int:account>/fetch/", accounts.fetch_now, name="fetch_now"),
+    path("<int:account>/pause/", accounts.fetch_pause, name="fetch_pause"),
+    path("<int:account>/resume/", accounts.fetch_resume, name="fetch_resume"),
+    path("<int:account>/history/", history.fetch_history, name="fetch_history"),
+    path("<int:account>/progress/", progress.fetch_progress, name="fetch_progress"),
+]

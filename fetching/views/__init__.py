@@ -1,0 +1,1 @@
+"""Pages about receiving mail: connecting, settings, history, progress."""

@@ -1,0 +1,148 @@
+"""One account's settings, and what its buttons do: fetch, pause, resume, make default, move, delete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Sum
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts import access, services
+from accounts.access import MemberRequest
+from accounts.models import MailAccount
+from fetching import schedule
+from fetching.forms import AccountForm
+from fetching.models import FetchState
+from fetching.views import pages
+from fetching.views.common import back, org_url, own_account, start_fetch
+from mailbox.models import Folder
+
+
+# ── Settings ────────────────────────────────────────────────────────────────
+@require_http_methods(["GET", "HEAD", "POST"])
+@access.member
+def mail_account_edit(request: MemberRequest, account: int) -> HttpResponse:
+    """The settings page. A POST saves name, colour and addresses; the server's part goes through a test."""
+    mail_account = own_account(request, account)
+    if request.method != "POST":
+        test = pages.test_id(request.GET.get("test", ""))
+        return render(request, pages.EDIT_PAGE, pages.edit_context(request, mail_account, test=test))
+    form = AccountForm(request.POST)
+    if not form.is_valid():
+        context = pages.edit_context(request, mail_account, form=form)
+        return render(request, pages.EDIT_PAGE, context, status=422)
+    if changes := _changes(mail_account, form.account_fields()):
+        services.change_mail_account(mail_account, request.user, changes)
+    messages.success(request, _("Saved."))
+    return redirect(org_url(request, "mail_account_edit", account))
+
+
+def _changes(account: MailAccount, fields: dict[str, Any]) -> dict[str, Any]:
+    # Being the default is taken over by another account, never given up.
+    if account.is_default:
+        fields.pop("is_default")
+    return {name: value for name, value in fields.items() if value != getattr(account, name)}
+
+
+@require_POST
+@access.member
+def mail_account_default(request: MemberRequest, account: int) -> HttpResponse:
+    """Open this account first after signing in."""
+    mail_account = own_account(request, account)
+    if not mail_account.is_default:
+        services.change_mail_account(mail_account, request.user, {"is_default": True})
+    messages.success(request, _("“%(name)s” opens first from now on.") % {"name": mail_account.name})
+    return back(request)
+
+
+# ── Order ───────────────────────────────────────────────────────────────────
+@require_POST
+@access.member
+def mail_account_order(request: MemberRequest) -> HttpResponse:
+    """Order the member's accounts as the posted `account` ids, or move one a place `up` or `down`."""
+    accounts = list(MailAccount.objects.visible_to(request.membership).select_for_update())
+    ids = [account.pk for account in accounts]
+    if moved := _numbers(request.POST.getlist("up") + request.POST.getlist("down")):
+        ids = _moved(ids, moved[0], -1 if "up" in request.POST else 1)
+    else:
+        wanted = _numbers(request.POST.getlist("account"))
+        # What was not named (connected meanwhile, in another window) keeps its place at the end.
+        ids = [key for key in dict.fromkeys(wanted) if key in ids] + [key for key in ids if key not in wanted]
+    for account in accounts:
+        account.position = ids.index(account.pk) + 1
+    MailAccount.objects.bulk_update(accounts, ["position"])
+    return HttpResponse(status=204) if request.headers.get("X-Requested-With") else back(request)
+
+
+def _numbers(texts: list[str]) -> list[int]:
+    return [int(text) for text in texts if text.isascii() and text.isdigit()]
+
+
+def _moved(ids: list[int], chosen: int, step: int) -> list[int]:
+    if chosen not in ids:
+        return ids
+    rest = [key for key in ids if key != chosen]
+    place = max(0, min(len(rest), ids.index(chosen) + step))
+    return [*rest[:place], chosen, *rest[place:]]
+
+
+# ── Fetching ────────────────────────────────────────────────────────────────
+@require_POST
+@access.member
+def fetch_now(request: MemberRequest, account: int) -> HttpResponse:
+    """Fetch at once instead of at the next turn."""
+    mail_account = own_account(request, account)
+    name = {"name": mail_account.name}
+    if start_fetch(mail_account):
+        messages.success(request, _("Mail of “%(name)s” is being fetched.") % name)
+    elif mail_account.fetch_state.status == FetchState.Status.PAUSED:
+        messages.info(request, _("“%(name)s” is paused. Resume it to fetch its mail.") % name)
+    else:
+        messages.info(request, _("Mail of “%(name)s” is being fetched already.") % name)
+    return back(request)
+
+
+@require_POST
+@access.member
+def fetch_pause(request: MemberRequest, account: int) -> HttpResponse:
+    """Fetch nothing until resumed. A running fetch stops at its next batch and keeps what it has stored."""
+    mail_account = own_account(request, account)
+    schedule.pause(mail_account.fetch_state)
+    text = _("“%(name)s” is paused. Its mail waits at the provider.")
+    messages.success(request, text % {"name": mail_account.name})
+    return back(request)
+
+
+@require_POST
+@access.member
+def fetch_resume(request: MemberRequest, account: int) -> HttpResponse:
+    """Fetch again, from now on."""
+    mail_account = own_account(request, account)
+    if mail_account.fetch_state.status == FetchState.Status.PAUSED:
+        schedule.resume(mail_account.pk)
+        start_fetch(mail_account)
+    messages.success(request, _("Mail of “%(name)s” is being fetched again.") % {"name": mail_account.name})
+    return back(request)
+
+
+# ── Deleting ────────────────────────────────────────────────────────────────
+@require_http_methods(["GET", "HEAD", "POST"])
+@access.member
+def mail_account_delete(request: MemberRequest, account: int) -> HttpResponse:
+    """Say what deleting takes away; do it once the address is typed in."""
+    mail_account = own_account(request, account)
+    is_confirmed = request.POST.get("confirm", "").strip().lower() == mail_account.email.lower()
+    if request.method == "POST" and is_confirmed:
+        services.delete_mail_account(mail_account, request.user)
+        text = _("“%(name)s” is deleted from Mailhub. What the provider still has stays there.")
+        messages.success(request, text % {"name": mail_account.name})
+        return redirect(org_url(request, "accounts"))
+    folders = Folder.objects.filter(account=mail_account)
+    kept = folders.aggregate(messages=Sum("messages_count", default=0), size=Sum("size", default=0))
+    context = {"account": mail_account, "kept": kept, "is_refused": request.method == "POST"}
+    status = 422 if request.method == "POST" else 200
+    return render(request, "settings/accounts/delete.html", context, status=status)

@@ -1,0 +1,54 @@
+"""What the pages of this app share: one's own account, addresses, starting a fetch, going back."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django_htmx.http import HttpResponseClientRefresh
+
+from accounts.access import MemberRequest
+from accounts.models import MailAccount
+from fetching import schedule, tasks
+
+
+def own_account(request: MemberRequest, account_id: int) -> MailAccount:
+    """The member's own account with its fetch state, or 404."""
+    accounts = MailAccount.objects.visible_to(request.membership).select_related("fetch_state")
+    return get_object_or_404(accounts, pk=account_id)
+
+
+def org_url(request: MemberRequest, name: str, *args: Any) -> str:
+    """`reverse` within the organization of the request."""
+    return reverse(name, args=[request.membership.organization.slug, *args])
+
+
+def is_htmx(request: MemberRequest) -> bool:
+    """Whether htmx asks, for a part of a page."""
+    return bool(getattr(request, "htmx", False))
+
+
+def start_fetch(account: MailAccount) -> bool:
+    """Claim the account and queue its fetch for after the commit; False while a worker has it."""
+    claim = schedule.claim_now(account.organization_id, account.pk)
+    if claim is None:
+        return False
+    transaction.on_commit(
+        partial(tasks.fetch_account.delay, claim.organization_id, claim.account_id, claim.token)
+    )
+    return True
+
+
+def back(request: MemberRequest) -> HttpResponse:
+    """To the page the button was on; to the cards when that is not known."""
+    if is_htmx(request):
+        return HttpResponseClientRefresh()
+    came_from = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(came_from, {request.get_host()}):
+        came_from = org_url(request, "accounts")
+    return HttpResponseRedirect(came_from)

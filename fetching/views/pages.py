@@ -1,0 +1,102 @@
+"""The contexts of the connect page and of an account's settings page: a form, and its test beside it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.conf import settings as site
+from django.utils.translation import ngettext
+
+from accounts import providers
+from accounts.access import MemberRequest
+from accounts.models import MailAccount, Membership
+from accounts.models.mail_accounts import HUES
+from fetching import probing, states
+from fetching.forms import AccountForm, ConnectForm, ServerForm, initial_of
+from fetching.views import results
+from fetching.views.common import org_url
+from fetching.wording import number
+
+CONNECT_PAGE = "settings/accounts/connect.html"
+CONNECT_FORM = "settings/accounts/_connect_form.html"
+EDIT_PAGE = "settings/accounts/edit.html"
+SERVER_FORM = "settings/accounts/_server_form.html"
+RESULT = "settings/accounts/_result.html"
+
+
+def test_id(text: str) -> str:
+    """The text if it can be the id of a test, else "": it becomes part of a cache key."""
+    return text if re.fullmatch(r"[\w-]{1,64}", text, re.ASCII) else ""
+
+
+def tested_settings(membership: Membership, test: str) -> dict[str, Any] | None:
+    """The settings of one's own test; None when there is no such test (any more)."""
+    return probing.settings_of(test, membership) if test_id(test) else None
+
+
+def result_of(membership: Membership, test: str) -> results.Result | None:
+    """What to show of a test; None when there is no such test (any more)."""
+    tested = tested_settings(membership, test)
+    probe = probing.result(test, membership) if tested else None
+    return results.of(probe, tested, membership) if probe and tested else None
+
+
+def connect_context(request: MemberRequest, form: ConnectForm, test: str = "") -> dict[str, Any]:
+    """The page for a new account."""
+    chosen = str(form["provider"].value() or "")
+    return {
+        "form": form,
+        "test": test,
+        "test_url": org_url(request, "connect_test"),
+        "result": result_of(request.membership, test),
+        "limit_words": limit_words(limit) if (limit := limit_reached(request.membership)) else "",
+        "tiles": providers.TILES,
+        "presets": providers.PROVIDERS,
+        "chosen": chosen,
+        "preset": providers.by_slug(chosen),
+        "demo": site.MAILHUB_DEMO_MAILBOX,
+    }
+
+
+def edit_context(
+    request: MemberRequest,
+    account: MailAccount,
+    *,
+    form: AccountForm | None = None,
+    server_form: ServerForm | None = None,
+    test: str = "",
+) -> dict[str, Any]:
+    """The settings page of an account; `form` is how it is called, `server_form` how it is reached."""
+    initial = initial_of(account)
+    tested = tested_settings(request.membership, test)
+    if tested:
+        initial |= {name: tested[name] for name in ("host", "port", "encryption", "username")}
+    preset = providers.by_slug(account.provider)
+    return {
+        "account": account,
+        "standing": states.of(account),
+        "account_form": form or AccountForm(initial=initial),
+        "form": server_form or ServerForm(membership=request.membership, account=account, initial=initial),
+        "hues": HUES,
+        "preset": preset,
+        "test": test,
+        "test_url": org_url(request, "mail_account_test", account.pk),
+        "result": result_of(request.membership, test),
+    }
+
+
+def limit_reached(membership: Membership) -> int:
+    """The plan's number of accounts when all of them exist, else 0."""
+    limit = membership.organization.mail_account_limit
+    count = MailAccount.objects.filter(organization=membership.organization_id).count()
+    return limit if count >= limit else 0
+
+
+def limit_words(limit: int) -> str:
+    """That no further account is allowed."""
+    return ngettext(
+        "The plan of your organization allows %(count)s mail account, and it exists already.",
+        "The plan of your organization allows %(count)s mail accounts, and they all exist already.",
+        limit,
+    ) % {"count": number(limit)}

@@ -1,0 +1,131 @@
+"""The moving part of a fetch: bar, rate and time left, asked for every second while it runs."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, replace
+from typing import Self
+
+from django.db.models import Sum
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_safe
+from django_htmx.http import trigger_client_event
+
+from accounts import access
+from accounts.access import MemberRequest
+from accounts.models import MailAccount
+from fetching import progress, states
+from fetching.models import FetchRun
+from fetching.progress import Progress
+from fetching.states import Kind, Standing
+from fetching.views.common import own_account
+from fetching.wording import duration, number
+
+BUSY_SECONDS, IDLE_SECONDS = 1, 10
+# While mail streams in, lists are told so no more often than this.
+TELL_SECONDS = 3
+# A later fetch shows a bar only when it takes a while; else it would flash by every few minutes.
+WORTH_MESSAGES, WORTH_SECONDS = 25, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the page knew when it last asked: newest run, its stored messages, when lists were told, state."""
+
+    run: int = 0
+    stored: int = 0
+    told: int = 0
+    kind: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """From its text in the address; None on the first time, or for anything odd."""
+        found = re.fullmatch(r"(\d{1,18})\.(\d{1,9})\.(\d{1,12})\.([a-z]{1,20})", text, re.ASCII)
+        return cls(int(found[1]), int(found[2]), int(found[3]), found[4]) if found else None
+
+    def __str__(self) -> str:
+        return f"{self.run}.{self.stored}.{self.told}.{self.kind}"
+
+
+@require_safe
+@access.member
+def fetch_progress(request: MemberRequest, account: int) -> HttpResponse:
+    """One account's progress as a part of a page; `?card=1` for the account's card, else the list's strip.
+
+    Sends the event `mail-arrived` when messages were stored since the last time, `fetch-changed` when the
+    account is in another state than then; both with {"account": id}.
+    """
+    mail_account = own_account(request, account)
+    run = FetchRun.objects.filter(account=mail_account).order_by("-pk").first()
+    standing = states.of(mail_account)
+    numbers = progress.measure(run, mail_account.fetch_state, timezone.now())
+    before = Seen.parse(request.GET.get("seen", ""))
+    arrived = _arrived(mail_account, run, before)
+    is_told = arrived and _is_time(before, standing)
+    seen = _seen(run, before, standing.kind, is_told=is_told, waits=arrived and not is_told)
+    is_card = bool(request.GET.get("card"))
+    context = {
+        "account": mail_account,
+        "standing": standing,
+        "is_card": is_card,
+        "seen": seen,
+        "delay": BUSY_SECONDS if standing.kind in (Kind.FETCHING, Kind.NEW) else IDLE_SECONDS,
+        **words(numbers),
+        "is_shown": is_worth_showing(standing, numbers),
+    }
+    response = render(request, "settings/accounts/_progress.html", context)
+    response["Cache-Control"] = "no-store"
+    if is_told:
+        trigger_client_event(response, "mail-arrived", {"account": mail_account.pk})
+    if before and before.kind != standing.kind:
+        trigger_client_event(response, "fetch-changed", {"account": mail_account.pk})
+    return response
+
+
+def words(numbers: Progress) -> dict[str, object]:
+    """The numbers, and in words what is done, how fast and how much longer, for the templates."""
+    counted = ngettext("%(done)s of %(total)s message", "%(done)s of %(total)s messages", numbers.total)
+    left = _("about %(time)s left") % {"time": duration(numbers.left)} if numbers.left is not None else ""
+    is_fast = numbers.rate is not None and numbers.rate >= 1
+    pace = _("%(count)s a second") % {"count": number(round(numbers.rate or 0))} if is_fast else ""
+    return {
+        "progress": numbers,
+        "counted": counted % {"done": number(numbers.done), "total": number(numbers.total)},
+        "left": left,
+        "pace": ", ".join(filter(None, [pace, left])),
+    }
+
+
+def is_worth_showing(standing: Standing, numbers: Progress) -> bool:
+    """Whether a bar helps: in a first fetch always, later only while there is much to do."""
+    if standing.kind not in (Kind.FETCHING, Kind.NEW):
+        return False
+    if numbers.is_first:
+        return True
+    return numbers.is_running and (numbers.total >= WORTH_MESSAGES or numbers.seconds >= WORTH_SECONDS)
+
+
+def _arrived(account: MailAccount, run: FetchRun | None, before: Seen | None) -> bool:
+    if run is None:
+        return False
+    if before is None:
+        # Between the list and this first question a running fetch may have stored more than the list shows.
+        return run.state == FetchRun.State.RUNNING and run.stored > 0
+    since = FetchRun.objects.filter(account=account, pk__gte=before.run)
+    return int(since.aggregate(total=Sum("stored", default=0))["total"]) > before.stored
+
+
+def _is_time(before: Seen | None, standing: Standing) -> bool:
+    return before is None or not standing.is_busy or time.time() - before.told >= TELL_SECONDS
+
+
+def _seen(run: FetchRun | None, before: Seen | None, kind: Kind, *, is_told: bool, waits: bool) -> Seen:
+    if before and waits:  # what arrived is still to be told
+        return replace(before, kind=kind)
+    told = int(time.time()) if is_told else (before.told if before else 0)
+    return Seen(run.pk if run else 0, run.stored if run else 0, told, kind)

@@ -1,0 +1,90 @@
+"""The cards of the page "Mail accounts": how each account stands, how far its fetch is, what it holds."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Sum
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accounts import access
+from accounts.access import MemberRequest
+from accounts.models import MailAccount, Membership
+from fetching import progress, states
+from fetching.models import FetchRun
+from fetching.states import Standing
+from fetching.views.progress import is_worth_showing, words
+from mailbox.models import Folder
+
+
+@dataclass(slots=True)
+class Card:
+    """One account on the page; `size` in bytes. `moving` is what the progress bar needs while it is shown."""
+
+    account: MailAccount
+    standing: Standing
+    messages: int
+    size: int
+    action_url: str
+    run: FetchRun | None = None
+    moving: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def first_fetch_since(self) -> timedelta | None:
+        """How long the first fetch has been running; None when there is none."""
+        if not self.moving or not self.moving["progress"].is_first or self.run is None:
+            return None
+        return timezone.now() - self.run.started_at
+
+
+def cards_of(membership: Membership) -> list[Card]:
+    """The member's own accounts in their order; three queries, however many there are."""
+    accounts = list(MailAccount.objects.visible_to(membership).select_related("fetch_state"))
+    folders = Folder.objects.visible_to(membership).order_by().values_list("account")
+    kept = {key: totals for key, *totals in folders.annotate(Sum("messages_count"), Sum("size"))}
+    running = FetchRun.objects.visible_to(membership).filter(state=FetchRun.State.RUNNING)
+    runs = {run.account_id: run for run in running.order_by("pk")}
+    return [_card(membership, one, kept.get(one.pk, [0, 0]), runs.get(one.pk)) for one in accounts]
+
+
+def _card(membership: Membership, account: MailAccount, kept: list[int], run: FetchRun | None) -> Card:
+    standing = states.of(account)
+    url = standing.action.url(membership.organization.slug, account.pk)
+    card = Card(account, standing, kept[0], kept[1], url, run)
+    numbers = progress.measure(run, account.fetch_state, timezone.now())
+    if is_worth_showing(standing, numbers):
+        card.moving = words(numbers)
+    return card
+
+
+def signature(cards: list[Card]) -> str:
+    """Short text that changes when the page would look different, but for times and moving bars."""
+    return f"{zlib.crc32(repr([_look(card) for card in cards]).encode()):08x}"
+
+
+def _look(card: Card) -> tuple[object, ...]:
+    account, standing = card.account, card.standing
+    fetched = str(account.fetch_state.last_success_at)
+    return (
+        *(account.pk, account.name, account.hue, account.is_default, card.messages),
+        *(standing.kind, standing.sentence, bool(card.moving), fetched),
+    )
+
+
+@require_safe
+@access.member
+def accounts(request: MemberRequest) -> HttpResponse:
+    """The page. It asks for itself every few seconds; 204 when nothing has changed since `?seen=`."""
+    cards = cards_of(request.membership)
+    seen = signature(cards)
+    if request.GET.get("seen") == seen and getattr(request, "htmx", False):
+        return HttpResponse(status=204)
+    response = render(request, "settings/accounts/list.html", {"cards": cards, "seen": seen})
+    response["Cache-Control"] = "no-store"
+    return response
