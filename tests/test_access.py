@@ -1,0 +1,195 @@
+"""Every address × visitor, stranger, member, admin. An address without a row here fails the test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from django.db import transaction
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from accounts import tenancy
+from accounts.models import Invitation, Membership
+from mailbox.models import Attachment, Folder
+from tests import factories
+from tests.conftest import signed_in
+from tests.test_isolation import ATTACHED
+
+OPEN, MEMBER, PRIVATE, ADMIN = "open", "member", "private", "admin"
+
+
+@dataclass(frozen=True)
+class Row:
+    """Who may come in. `private`: only the owner of the mail account, not even the organization's admins."""
+
+    who: str
+    post_only: bool = False
+    owner: tuple[int, ...] = (200, 302)
+
+
+def private(**options) -> Row:
+    return Row(PRIVATE, **options)
+
+
+def post(who: str) -> Row:
+    return Row(who, post_only=True, owner=(200, 302, 400, 422))
+
+
+TABLE: dict[str, Row] = {
+    # mailhub
+    "home": Row(OPEN),
+    "found": Row(OPEN),
+    "health": Row(OPEN),
+    "accounts": Row(MEMBER),
+    "storage": Row(MEMBER),
+    "console": Row(ADMIN),
+    "console_accounts": Row(ADMIN),
+    # accounts
+    "organization": Row(MEMBER),
+    "profile": Row(MEMBER),
+    "look": Row(MEMBER),
+    "security": Row(MEMBER),
+    "switch_theme": post(MEMBER),
+    "switch_language": post(MEMBER),
+    "leave": Row(MEMBER),
+    "people": Row(ADMIN),
+    "invite": post(ADMIN),
+    "invitation_resend": post(ADMIN),
+    "invitation_withdraw": post(ADMIN),
+    "member_role": post(ADMIN),
+    "member_remove": Row(ADMIN),
+    # mailbox
+    "mail": Row(MEMBER),
+    "mail_all": Row(MEMBER),
+    "mail_fresh": Row(MEMBER, owner=(200, 204, 302, 400, 404)),
+    "mail_act": post(MEMBER),
+    "mail_account": private(),
+    "folder": private(),
+    "folder_empty": Row(PRIVATE, post_only=True, owner=(404,)),  # an Inbox is not emptied
+    "message": private(),
+    "message_star": post(PRIVATE),
+    "message_body": private(),
+    "message_original": private(),
+    "message_download": private(),
+    "attachment": private(),
+    "inline_part": private(owner=(404,)),  # the sample's only part is no picture
+    # fetching
+    "connect": Row(MEMBER),
+    "connect_test": post(MEMBER),
+    "connect_status": Row(MEMBER, owner=(200, 302, 404)),
+    "connect_save": post(MEMBER),
+    "mail_account_order": post(MEMBER),
+    "mail_account_edit": private(),
+    "mail_account_test": post(PRIVATE),
+    "mail_account_delete": private(),
+    "mail_account_default": post(PRIVATE),
+    "fetch_now": post(PRIVATE),
+    "fetch_pause": post(PRIVATE),
+    "fetch_resume": post(PRIVATE),
+    "fetch_history": private(),
+    "fetch_progress": private(),
+}
+# Not below /o/<slug>/ and tested where they are built: sign-in (allauth), the invitation's door, support's admin.
+ELSEWHERE = ("accounts/", "invitation/", "support/")
+
+
+def addresses() -> dict[str, URLPattern]:
+    """Every named address of the site map but those tested elsewhere."""
+
+    def walk(patterns, prefix=""):
+        for pattern in patterns:
+            route = prefix + str(pattern.pattern)
+            if route.startswith(ELSEWHERE):
+                continue
+            if isinstance(pattern, URLResolver):
+                yield from walk(pattern.url_patterns, route)
+            else:
+                assert pattern.name, f"{route} has no name"
+                yield pattern.name, pattern
+
+    return dict(walk(get_resolver().url_patterns))
+
+
+def test_every_address_has_a_row_and_every_row_an_address():
+    assert set(addresses()) == set(TABLE)
+
+
+@pytest.fixture
+def house(acme, umbrella, alice, bob, account):
+    """Acme with all that an address can name; it belongs to Alice. Bob is a member, Dora an admin."""
+    (message,) = factories.deliver(account, ATTACHED)
+    dora = factories.UserFactory(email="dora@acme.example")
+    factories.join(acme, dora, "admin")
+    with tenancy.scope(acme.pk):
+        names = {
+            "slug": acme.slug,
+            "account": account.pk,
+            "message": message,
+            "folder": Folder.objects.get(account=account, role=Folder.Role.INBOX).pk,
+            "position": 0,
+            "test": "no-such-test",
+            "member": Membership.objects.get(user=bob).pk,
+            "invitation": Invitation.objects.create(
+                organization=acme, email="x@guest.example", key_hash="0" * 64, invited_by=alice
+            ).pk,
+        }
+        names["position"] = Attachment.objects.get().position
+    return names, dora
+
+
+def visit(client, name, names, method):
+    """The status of one visit, whose effects are taken back."""
+    pattern = addresses()[name]
+    wanted = {key: names[key] for key in pattern.pattern.converters}
+    if TABLE[name].who != OPEN:
+        wanted["slug"] = names["slug"]
+    with transaction.atomic():
+        form = {"act": "read", "folder": names["folder"]} if method == "post" else {}
+        answer = getattr(client, method)(reverse(name, kwargs=wanted), form)
+        transaction.set_rollback(True)
+    return answer
+
+
+SOMETHING = {200, 204, 302, 400, 404, 405, 422}
+HIDDEN = {404, 405}
+
+
+def check(client, house, allowed) -> None:
+    """Visit everything below /o/<slug>/ by GET and POST; `allowed(row)` says which answers are right."""
+    wrong = []
+    for name, row in sorted(TABLE.items()):
+        for method in ("get", "post") if row.who != OPEN else ():
+            code = visit(client, name, house[0], method).status_code
+            if code not in allowed(row):
+                wrong.append(f"{method.upper()} {name}: {code}")
+    assert not wrong, wrong
+
+
+def test_a_visitor_is_asked_to_sign_in(client, house):
+    check(client, house, lambda row: {302})
+    assert "/accounts/login/" in visit(client, "mail", house[0], "get").url
+
+
+def test_a_stranger_learns_nothing(as_charlie, house):
+    check(as_charlie, house, lambda row: {404})
+
+
+def test_a_member_sees_no_other_members_mail(as_bob, house):
+    check(as_bob, house, lambda row: HIDDEN if row.who in (PRIVATE, ADMIN) else SOMETHING)
+
+
+def test_an_admin_sees_no_other_members_mail_either(house):
+    check(signed_in(house[1]), house, lambda row: HIDDEN if row.who == PRIVATE else SOMETHING)
+
+
+def test_the_owner_comes_in(as_alice, house):
+    wrong = []
+    for name, row in sorted(TABLE.items()):
+        code = visit(as_alice, name, house[0], "get").status_code
+        if row.post_only:
+            if code != 405:
+                wrong.append(f"GET {name}: {code}")
+            code = visit(as_alice, name, house[0], "post").status_code
+        if code not in row.owner:
+            wrong.append(f"{name}: {code}")
+    assert not wrong, wrong
