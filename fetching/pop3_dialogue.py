@@ -30,6 +30,7 @@ class Dialogue:
         self.limits = limits
         self.conn = Connection(max_message=limits.max_message)
         self.broken = False  # nothing more can be said
+        self.drained = 0  # how often something was left early and thrown away
         self.proven = False  # inside TLS, after a valid greeting: its words may be shown to the owner
         self._credentials = credentials
 
@@ -78,6 +79,7 @@ class Dialogue:
     def drain(self) -> None:
         """Throw away what is still due from something left early."""
         self._refuse_broken()
+        self.drained += bool(self.conn.outstanding)
         while self.conn.outstanding:
             event = self.reply()
             while isinstance(event, MessageChunk):

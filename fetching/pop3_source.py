@@ -168,7 +168,7 @@ class Pop3Source:
     def _each(self, wanted: Iterable[Command]) -> Iterator[Command]:
         """Send the commands, as many ahead as allowed; yields each when its reply is the next to be read."""
         self._dialogue.drain()
-        rest, waiting, size = iter(wanted), deque[Command](), 0
+        drained, rest, waiting, size = self._dialogue.drained, iter(wanted), deque[Command](), 0
         while True:
             if not waiting or (len(waiting) <= self._window // 2 and size <= WINDOW_BYTES // 2):
                 batch, size = self._batch(rest, len(waiting), size)
@@ -178,6 +178,8 @@ class Pop3Source:
             command = waiting.popleft()
             size -= self._cost(command)
             yield command
+            if self._dialogue.drained != drained:
+                raise RuntimeError("going on after another command has thrown the rest away")
 
     def _batch(self, rest: Iterator[Command], ahead: int, size: int) -> tuple[list[Command], int]:
         """Send what fits into the window; returns it, and the bytes that are then on their way."""

@@ -266,6 +266,22 @@ def test_leaving_early_throws_away_what_is_under_way(settings):
     assert 1 < server.counters["retrieved"] < 100
 
 
+@MODES
+def test_another_command_between_two_messages(settings, capabilities):
+    """Harmless in lock-step; else the rest is lost, which must not look like a server that is silent."""
+    server = MailboxServer([letter(n) for n in range(9)], capabilities=capabilities)
+    with server, session(settings, server) as source:
+        found = source.retrieve([1, 2, 3])
+        assert next(found).number == 1
+        source.noop()
+        if capabilities is LOCK_STEP:
+            assert [each.number for each in found] == [2, 3]
+        else:
+            with pytest.raises(RuntimeError, match="thrown the rest away"):
+                next(found)
+        assert source.quit()
+
+
 def test_top(settings):
     with MailboxServer([letter(1, lines=9)]) as server, session(settings, server) as source:
         assert source.top(1, 0).read() == b"Subject: letter 1\r\n\r\n"
