@@ -128,10 +128,7 @@ class _Session:
         credentials = Credentials(self.account.username, self.account.password)
         source = self.connect(address, credentials, self.limits)
         try:
-            listing = source.listing()
-            if listing.rows and not listing.has_uidl:
-                raise MailError("uidl_missing")  # mail could not be told apart, so it would come again and again
-            self._plan(listing)
+            self._plan(source.listing())
             self._retrieve(source)
             source = self._delete(source, lambda: self.connect(address, credentials, self.limits))
             source.quit()

@@ -28,8 +28,8 @@ def methods(
 ) -> list[Method]:
     """The ways to try, in order; empty when there is none.
 
-    `offered` is None when the server does not know CAPA, `timestamp` is the greeting's. Digests come first;
-    then, inside TLS only, PLAIN and LOGIN, whose encodings are clearer than that of USER and PASS.
+    `offered` is None when the server does not know CAPA, `timestamp` is the greeting's. Inside TLS
+    PLAIN and LOGIN come first, whose encodings are clearer than that of USER and PASS; outside it, digests.
     """
     found = []
     for build in _builders(username, password, offered or Capabilities(), timestamp, encrypted):
@@ -54,10 +54,12 @@ def _builders(
         # LOGIN says nothing about encodings.
         if name in offered.sasl and (name == "PLAIN" or ascii_only)
     ]
-    if "CRAM-MD5" in offered.sasl and ascii_only:
-        yield partial(_cram_md5, username, password)
+    # Inside TLS the password is safe, and a server that keeps only its hash can check nothing else; such servers
+    # offer CRAM-MD5 all the same.
     if encrypted:
         yield from in_the_clear
+    if "CRAM-MD5" in offered.sasl and ascii_only:
+        yield partial(_cram_md5, username, password)
     if timestamp is not None and ascii_only:
         yield partial(_apop, username, password, timestamp)
     if ascii_only or offered.utf8_user:
