@@ -30,7 +30,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     error_messages = {
         **DefaultAccountAdapter.error_messages,
         "account_inactive": _("This sign-in is switched off. Ask the people who run this Mailhub."),
-        "email_password_mismatch": _("The e-mail address and password do not match. Check both and try again."),
+        "email_password_mismatch": _(
+            "The e-mail address and password do not match. Check both and try again."
+        ),
         "too_many_login_attempts": _("Too many attempts in a short time. Wait a few minutes and try again."),
         "email_taken": _("Somebody already signs in with this address."),
         "duplicate_email": _("This is your address already."),
@@ -59,7 +61,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             invitations.forget(request)
             messages.warning(
                 request,
-                now("The invitation to %(organization)s is for %(email)s. Sign in with that address to accept it.")
+                now(
+                    "The invitation to %(organization)s is for %(email)s."
+                    " Sign in with that address to accept it."
+                )
                 % {"organization": invitation.organization.name, "email": invitation.email},
             )
         response: HttpResponse = super().post_login(request, user, **kwargs)

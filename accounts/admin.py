@@ -32,7 +32,7 @@ class ReadOnly:
 
 
 class Undeletable:
-    """Edited here, but neither made nor deleted: rows of other tables hang on it that only services may move."""
+    """Edited here, but neither made nor deleted: rows hang on it that only services may move."""
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Not here."""

@@ -13,17 +13,20 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 
 from accounts import invitations, services
 from accounts.models import Membership, Organization, Role, User
 
 MAX_INVITED_AT_ONCE = 50
+# Old names of zones that have another name too, and machines' own.
+OLD_AREAS = ("Etc", "SystemV", "US", "Canada", "Brazil", "Chile", "Mexico", "posix", "right")
 
 
 class TimeZoneField(forms.CharField):
-    """What the browser says its time zone is; anything unknown becomes UTC, because nobody can correct it here."""
+    """What the browser says its time zone is; what is unknown becomes UTC: nobody can correct it here."""
 
     widget = forms.HiddenInput(attrs={"data-time-zone": ""})
 
@@ -64,8 +67,16 @@ class SignupForm(allauth_forms.SignupForm):  # type: ignore[misc]
             email.initial = self.invitation.email
             email.disabled = True
 
+    def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
+        """allauth's way to save: a person, or the answer when there cannot be one."""
+        try:
+            saved: tuple[User | None, HttpResponse | None] = super().try_save(request)
+        except services.InvitationError:  # withdrawn while the form was open
+            return None, render(request, "account/invitation_gone.html", status=404)
+        return saved
+
     def save(self, request: HttpRequest) -> User:
-        """The person and their membership, or neither."""
+        """The person and their membership, or neither. Raises services.InvitationError."""
         with transaction.atomic():
             user: User = super().save(request)
             if self.invitation:
@@ -97,8 +108,7 @@ def time_zone_choices() -> list[tuple[str, list[tuple[str, str]]]]:
     groups: dict[str, list[tuple[str, str]]] = {}
     for name in sorted(zoneinfo.available_timezones()):
         area, _slash, place = name.partition("/")
-        # The rest are old names of the same zones, and machines' own.
-        if place and area not in ("Etc", "SystemV", "US", "Canada", "Brazil", "Chile", "Mexico", "posix", "right"):
+        if place and area not in OLD_AREAS:
             groups.setdefault(area, []).append((name, place.replace("_", " ")))
     return [("UTC", [("UTC", "UTC")]), *sorted(groups.items())]
 
@@ -142,6 +152,8 @@ class InviteForm(forms.Form):
     def clean_emails(self) -> list[str]:
         """Lower-case addresses, each once, none of a member."""
         addresses = list(dict.fromkeys(re.findall(r"[^\s,;<>]+", self.cleaned_data["emails"].lower())))
+        if not addresses:
+            raise ValidationError(_("Enter at least one address."))
         if len(addresses) > MAX_INVITED_AT_ONCE:
             raise ValidationError(
                 _("Invite at most %(count)s people at once. Nobody has been invited yet."),
@@ -152,11 +164,14 @@ class InviteForm(forms.Form):
                 validate_email(address)
             except ValidationError:
                 raise ValidationError(
-                    _("“%(address)s” is not a full address. Nobody has been invited yet."), params={"address": address}
+                    _("“%(address)s” is not a full address. Nobody has been invited yet."),
+                    params={"address": address},
                 ) from None
-        member = Membership.objects.filter(
-            organization=self.membership.organization, user__email__in=addresses
-        ).select_related("user").first()
+        member = (
+            Membership.objects.filter(organization=self.membership.organization, user__email__in=addresses)
+            .select_related("user")
+            .first()
+        )
         if member:
             raise ValidationError(
                 _("%(person)s is already in this organization. Nobody has been invited yet."),

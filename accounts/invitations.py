@@ -42,7 +42,9 @@ def kept(request: HttpRequest) -> Invitation | None:
     if not memory:
         return None
     with tenancy.scope(memory["organization"]):
-        invitation = Invitation.objects.select_related("organization", "invited_by").filter(pk=memory["id"]).first()
+        invitation = (
+            Invitation.objects.select_related("organization", "invited_by").filter(pk=memory["id"]).first()
+        )
     return invitation if invitation and invitation.is_open else None
 
 

@@ -17,13 +17,15 @@ from accounts.models.people import INVITATION_DAYS
 
 
 def invitation(organization_id: int, organization: str, inviter: User, email: str, key: str) -> None:
-    """The link that lets somebody in. Takes plain values, because it runs after the commit, outside any scope."""
+    """The link that lets somebody in. Takes plain values: it runs after the commit, outside any scope."""
     reader = User.objects.filter(email=email).first()
-    # Somebody new probably reads what the inviter reads.
-    with translation.override((reader or inviter).language or translation.get_language()):
+    # Who has not said what they read probably reads what the inviter reads.
+    language = (reader.language if reader else "") or inviter.language or translation.get_language()
+    with translation.override(language):
         _send(
             email,
-            _("%(person)s invites you to %(organization)s") % {"person": inviter, "organization": organization},
+            _("%(person)s invites you to %(organization)s")
+            % {"person": inviter, "organization": organization},
             "email/invitation.txt",
             organization=organization,
             inviter=inviter,

@@ -37,12 +37,17 @@ def change_role(actor: Membership, member: Membership, role: str) -> None:
         before, member.role = member.role, role
         member.save(update_fields=["role"])
         services.record(
-            member.organization_id, actor.user, "member.role_changed", member.user.email, before=before, role=role
+            member.organization_id,
+            actor.user,
+            "member.role_changed",
+            member.user.email,
+            before=before,
+            role=role,
         )
 
 
 def remove(actor: Membership, member: Membership) -> None:
-    """Take a person out of the organization, with the mail accounts they connected there and all their stored mail.
+    """Take a person out of the organization, with their mail accounts there and all that is stored in them.
 
     People may always leave by themselves. Raises NotAllowed, LastOwner.
     """

@@ -14,7 +14,11 @@ urlpatterns = [
     path("settings/leave/", settings.leave, name="leave"),
     path("console/people/", console.people, name="people"),
     path("console/people/invite/", console.invite, name="invite"),
-    path("console/people/invitations/<int:invitation>/resend/", console.invitation_resend, name="invitation_resend"),
+    path(
+        "console/people/invitations/<int:invitation>/resend/",
+        console.invitation_resend,
+        name="invitation_resend",
+    ),
     path(
         "console/people/invitations/<int:invitation>/withdraw/",
         console.invitation_withdraw,

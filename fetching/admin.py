@@ -13,7 +13,15 @@ from fetching.models import FetchRun, FetchState
 class FetchStateAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     """When each account is fetched next, and what is wrong with it."""
 
-    list_display = ("account", "organization", "status", "error_code", "failures", "last_success_at", "next_run_at")
+    list_display = (
+        "account",
+        "organization",
+        "status",
+        "error_code",
+        "failures",
+        "last_success_at",
+        "next_run_at",
+    )
     list_filter = ("status", "error_code")
     list_select_related = ("account", "organization")
     search_fields = ("account__email", "account__host", "organization__name")
@@ -25,7 +33,16 @@ class FetchStateAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
 class FetchRunAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     """One session with a server each."""
 
-    list_display = ("started_at", "account", "organization", "state", "error_code", "wanted", "stored", "deleted")
+    list_display = (
+        "started_at",
+        "account",
+        "organization",
+        "state",
+        "error_code",
+        "wanted",
+        "stored",
+        "deleted",
+    )
     list_filter = ("state", "error_code")
     list_select_related = ("account", "organization")
     search_fields = ("account__email", "account__host", "organization__name")

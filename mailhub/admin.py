@@ -1,10 +1,10 @@
-"""The support desk: staff see all organizations' people, accounts and fetches, never a message or a password."""
+"""The support desk: staff see everybody's accounts and fetches, never a message or a password."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 from csp.constants import UNSAFE_EVAL, UNSAFE_INLINE
 from csp.decorators import csp_update
@@ -44,11 +44,10 @@ class SupportSite(UnfoldAdminSite):  # type: ignore[misc]
                     response.render()
             return response
 
-        checked: AdminView = _widen(super().admin_view(everywhere, cacheable))
-        return checked
+        return cast(AdminView, _widen(super().admin_view(everywhere, cacheable)))
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Staff sign in at the one door, with its limits on attempts; others who are signed in are refused."""
+        """Staff sign in at the one door, with its limits on attempts; others are refused."""
         if request.user.is_authenticated:
             raise PermissionDenied
         return redirect(f"{reverse('account_login')}?{urlencode({'next': reverse('admin:index')})}")

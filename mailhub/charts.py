@@ -82,7 +82,9 @@ def round_up(value: int) -> int:
     if value <= 2:
         return 2
     power = 10 ** math.floor(math.log10(value))
-    return next(step * power for step in (1, 2, 4, 10) if step * power >= value and step * power % 2 == 0)
+    return next(
+        int(step * power) for step in (1, 2, 4, 10) if step * power >= value and step * power % 2 == 0
+    )
 
 
 def mail_a_day(organization_id: int, today: date) -> DayChart:
@@ -107,6 +109,8 @@ def mail_a_day(organization_id: int, today: date) -> DayChart:
     for n, day in enumerate(days):
         count, size = found.get(day, (0, 0))
         height = round((BASE - TOP) * count / top, 1)
-        bars.append(Bar(day, count, size, round(FIRST_BAR + n * step, 1), BASE - height, height, day == today))
+        bars.append(
+            Bar(day, count, size, round(FIRST_BAR + n * step, 1), BASE - height, height, day == today)
+        )
     lines = [(BASE - (BASE - TOP) / 2, top // 2), (float(TOP), top)]
     return DayChart(bars, lines, sum(count for count, _size in found.values()))

@@ -70,6 +70,11 @@ class Trouble:
         """All of them."""
         return len(self.named) + self.more
 
+    @property
+    def names(self) -> str:
+        """The named ones with their owners."""
+        return ", ".join(f"{row.account.email} ({row.account.owner})" for row in self.named)
+
 
 def _troubles(rows: list[AccountRow]) -> list[Trouble]:
     """What needs a person or space, one entry a kind, the most frequent first."""
@@ -96,7 +101,8 @@ def overview(request: access.MemberRequest) -> HttpResponse:
             organization=organization, accepted_at=None, expires_at__gt=timezone.now()
         ).count(),
         "meter": StorageMeter.objects.get(organization=organization),
-        "stored": Folder.objects.filter(organization=organization).aggregate(n=Sum("messages_count"))["n"] or 0,
+        "stored": Folder.objects.filter(organization=organization).aggregate(n=Sum("messages_count"))["n"]
+        or 0,
         "rows": rows,
         "troubles": troubles,
         "troubled": sum(trouble.count for trouble in troubles),

@@ -1,4 +1,4 @@
-"""What the frame around every page shows: accounts with their folders, the person's organizations, troubles."""
+"""What the frame around every page shows: accounts with their folders, organizations, troubles."""
 
 from __future__ import annotations
 

@@ -32,18 +32,13 @@ class Usage:
 
 
 def usage_of(accounts: list[MailAccount]) -> list[Usage]:
-    """Messages and bytes of each account, from the folders' counters: one query, however much mail there is."""
+    """Messages and bytes of each account, from the folders' counters: one query."""
+    folders = Folder.objects.filter(account__in=[account.pk for account in accounts]).order_by()
     totals = {
-        row["account"]: row
-        for row in Folder.objects.filter(account__in=[account.pk for account in accounts])
-        .order_by()
-        .values("account")
-        .annotate(messages=Sum("messages_count"), bytes=Sum("size"))
+        key: (count, size)
+        for key, count, size in folders.values_list("account").annotate(Sum("messages_count"), Sum("size"))
     }
-    empty = {"messages": 0, "bytes": 0}
-    return [
-        Usage(account, (row := totals.get(account.pk, empty))["messages"], row["bytes"]) for account in accounts
-    ]
+    return [Usage(account, *totals.get(account.pk, (0, 0))) for account in accounts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,40 +55,44 @@ class Change:
         return max(0, -self.size)
 
 
-def _sentence(entry: dict[str, object], account: str) -> str:
-    count = abs(int(str(entry["messages"])))
+def _sentence(reason: str, count: int, account: str) -> str:
     values = {"count": formats.count(count), "account": account}
-    if entry["reason"] == LedgerEntry.Reason.FETCHED:
-        return ngettext(
+    if reason == LedgerEntry.Reason.FETCHED:
+        words = ngettext(
             "%(count)s message fetched from %(account)s", "%(count)s messages fetched from %(account)s", count
-        ) % values
-    if entry["reason"] == LedgerEntry.Reason.DISCARDED:
-        return ngettext(
+        )
+    elif reason == LedgerEntry.Reason.DISCARDED:
+        words = ngettext(
             "%(count)s message of %(account)s deleted for good",
             "%(count)s messages of %(account)s deleted for good",
             count,
-        ) % values
-    if entry["reason"] == LedgerEntry.Reason.ACCOUNT_DELETED:
-        return ngettext(
+        )
+    elif reason == LedgerEntry.Reason.ACCOUNT_DELETED:
+        words = ngettext(
             "An account with %(count)s message deleted", "An account with %(count)s messages deleted", count
-        ) % values
-    return _("Counted anew")
+        )
+    else:
+        words = _("Counted anew")
+    return words % values
 
 
 def changes_of(membership: Membership) -> list[Change]:
-    """The last changes, those of one account, reason and day as one line: a first fetch charges thousands of times."""
+    """The last changes; those of one account, reason and day are one line: fetches charge each batch."""
     own = {account.pk: account.name for account in MailAccount.objects.visible_to(membership)}
     everything = LedgerEntry.objects.filter(organization=membership.organization_id)
     # Other members' accounts are theirs; only an admin reads lines about them, and those without a name.
     seen = everything if membership.is_admin else everything.filter(account_id__in=list(own))
     rows = (
         seen.annotate(day=TruncDate("at", tzinfo=timezone.get_current_timezone()))
-        .values("day", "account_id", "reason")
-        .annotate(bytes=Sum("bytes"), messages=Sum("messages"), last=Max("at"))
+        .values_list("day", "account_id", "reason")
+        .annotate(total=Sum("bytes"), count=Sum("messages"), last=Max("at"))
         .order_by("-last")[:LAST_CHANGES]
     )
     other = _("another account")
-    return [Change(row["last"], _sentence(row, own.get(row["account_id"], other)), row["bytes"]) for row in rows]
+    return [
+        Change(last, _sentence(reason, abs(count), own.get(account or 0, other)), total)
+        for _day, account, reason, total, count, last in rows
+    ]
 
 
 @access.member

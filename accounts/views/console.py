@@ -36,19 +36,29 @@ class Person:
 def _person(actor: Membership, member: Membership, accounts: Counter[int], owners: int) -> Person:
     may_change = members.may_change(actor, member)
     is_last = member.role == Role.OWNER and owners == 1
-    roles = [(role.value, role.label) for role in members.grantable(actor)] if may_change and not is_last else []
-    return Person(member, accounts[member.user_id], roles, may_change and member.pk != actor.pk and not is_last)
+    roles = (
+        [(role.value, role.label) for role in members.grantable(actor)] if may_change and not is_last else []
+    )
+    return Person(
+        member, accounts[member.user_id], roles, may_change and member.pk != actor.pk and not is_last
+    )
 
 
 def _people(request: access.MemberRequest, form: InviteForm, status: int = 200) -> HttpResponse:
     organization = request.membership.organization
     everybody = Membership.objects.filter(organization=organization)
     words = request.GET.get("q", "").strip()
-    shown = everybody.filter(Q(user__name__icontains=words) | Q(user__email__icontains=words)) if words else everybody
-    page = Paginator(shown.select_related("user").order_by("user__name", "user__email"), PEOPLE_A_PAGE).get_page(
-        request.GET.get("page")
+    shown = (
+        everybody.filter(Q(user__name__icontains=words) | Q(user__email__icontains=words))
+        if words
+        else everybody
     )
-    accounts = Counter(MailAccount.objects.of_organization(request.membership).values_list("owner", flat=True))
+    page = Paginator(
+        shown.select_related("user").order_by("user__name", "user__email"), PEOPLE_A_PAGE
+    ).get_page(request.GET.get("page"))
+    accounts = Counter(
+        MailAccount.objects.of_organization(request.membership).values_list("owner", flat=True)
+    )
     owners = everybody.filter(role=Role.OWNER).count()
     invitations = Invitation.objects.filter(organization=organization, accepted_at=None).order_by("email")
     context = {
@@ -79,7 +89,7 @@ def _invite(request: access.MemberRequest, emails: list[str], role: str) -> None
 def _mail_on_commit(membership: Membership, email: str, key: str) -> None:
     organization, inviter = membership.organization, membership.user
 
-    # A named function, not a partial: when mail cannot be sent, Django logs what it called, arguments included.
+    # A named function, not a partial: when mail cannot be sent, Django logs what it called, key included.
     def send_invitation() -> None:
         mail.invitation(organization.pk, organization.name, inviter, email, key)
 
@@ -116,7 +126,9 @@ def _full(limit: int) -> str:
 
 
 def _invitation(request: access.MemberRequest, key: int) -> Invitation:
-    return get_object_or_404(Invitation, organization=request.membership.organization, pk=key, accepted_at=None)
+    return get_object_or_404(
+        Invitation, organization=request.membership.organization, pk=key, accepted_at=None
+    )
 
 
 @require_POST
@@ -182,7 +194,9 @@ def member_remove(request: access.MemberRequest, member: int) -> HttpResponse:
         except (members.NotAllowed, members.LastOwner):
             messages.error(request, _("Only an owner can do that."))
         else:
-            messages.success(request, _("%(person)s is no longer in the organization.") % {"person": row.user})
+            messages.success(
+                request, _("%(person)s is no longer in the organization.") % {"person": row.user}
+            )
         return redirect("people", slug)
     context = {
         "member": row,

@@ -12,7 +12,7 @@ from accounts.models import User
 
 @never_cache
 def invitation(request: HttpRequest, organization: int, key: str) -> HttpResponse:
-    """Join when signed in with the invited address; else explain the way there. Opening the link changes nothing."""
+    """Join when signed in with the invited address; else explain the way. Opening it changes nothing."""
     found = invitations.find(organization, key)
     if found is None:
         return render(request, "account/invitation_gone.html", status=404)

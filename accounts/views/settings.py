@@ -51,7 +51,7 @@ def look(request: access.MemberRequest) -> HttpResponse:
 
 @access.member
 def security(request: access.MemberRequest) -> HttpResponse:
-    """Where password and address are changed; both happen outside any organization, so remember the way back."""
+    """Where password and address are changed: outside any organization, so remember the way back."""
     request.session[invitations.ORGANIZATION_KEY] = _slug(request)
     return render(request, "settings/security.html")
 

@@ -89,7 +89,10 @@ def when(value: datetime | None) -> SafeString:
     if value is None:
         return SafeString("")
     return format_html(
-        '<time datetime="{}" title="{}">{}</time>', value.isoformat(), formats.full_date(value), formats.near(value)
+        '<time datetime="{}" title="{}">{}</time>',
+        value.isoformat(),
+        formats.full_date(value),
+        formats.near(value),
     )
 
 
@@ -105,7 +108,7 @@ def org_url(context: template.Context, name: str, *args: Any, **kwargs: Any) -> 
 
 @register.simple_tag(takes_context=True)
 def own_url(context: template.Context, name: str) -> str:
-    """The same for pages outside any organization: of the one the person last worked in, or "" without any."""
+    """The same for pages outside any organization: of the one last worked in, or "" without any."""
     request = context["request"]
     membership = current_membership(request, request.user) if isinstance(request.user, User) else None
     return reverse(name, args=[membership.organization.slug]) if membership else ""
@@ -150,6 +153,8 @@ def field(
         attrs["aria-invalid"] = "true"
     if bound.errors or hint:
         attrs["aria-describedby"] = note
+    else:
+        bound.help_text = ""  # or Django would name a note that is not there
     return {
         "field": bound,
         "control": bound.as_widget(attrs=attrs),
@@ -171,7 +176,7 @@ def signup_is_open(context: template.Context) -> bool:
 
 @register.simple_tag
 def mail_stays_here() -> bool:
-    """Whether Mailhub's own mail is only written to files, because the instance has no mail server for it yet."""
+    """Whether Mailhub's own mail is only written to files, for want of a mail server."""
     return settings.EMAIL_BACKEND == "django.core.mail.backends.filebased.EmailBackend"
 
 
@@ -261,7 +266,9 @@ def banners(context: template.Context) -> dict[str, Any]:
 
 
 @register.inclusion_tag("_entry.html", takes_context=True)
-def entry(context: template.Context, icon_name: str, words: str, name: str, exact: bool = False) -> dict[str, Any]:
+def entry(
+    context: template.Context, icon_name: str, words: str, name: str, exact: bool = False
+) -> dict[str, Any]:
     """One line of a side menu, current on its page and on the pages below it."""
     request = context["request"]
     url = org_url(context, name)

@@ -1,0 +1,109 @@
+"""Who may change whom, and what a change takes along."""
+
+from __future__ import annotations
+
+import pytest
+
+from accounts import members, tenancy
+from accounts.models import AuditEvent, MailAccount, Membership, Role
+from mailbox.models import Message
+from quotas.models import StorageMeter
+from tests import factories
+
+
+@pytest.fixture
+def house(acme, alice, bob, charlie):
+    """Alice owns, Bob is a member, Charlie an admin."""
+    factories.join(acme, charlie, Role.ADMIN)
+    with tenancy.scope(acme.pk):
+        yield {
+            item.user.email.split("@")[0]: item
+            for item in Membership.objects.select_related("user", "organization")
+        }
+
+
+@pytest.mark.parametrize(
+    ("actor", "member", "role"),
+    [
+        ("charlie", "alice", "member"),  # an admin demotes the owner
+        ("charlie", "bob", "owner"),  # an admin makes an owner
+        ("charlie", "charlie", "owner"),  # an admin makes himself owner
+        ("bob", "charlie", "member"),  # a member demotes an admin
+        ("bob", "bob", "admin"),  # a member raises himself
+        ("alice", "bob", "emperor"),
+        ("alice", "bob", ""),
+    ],
+)
+def test_roles_nobody_may_give(house, actor, member, role):
+    before = house[member].role
+    with pytest.raises(members.NotAllowed):
+        members.change_role(house[actor], house[member], role)
+    assert Membership.objects.get(pk=house[member].pk).role == before
+
+
+@pytest.mark.parametrize(
+    ("actor", "member", "role"),
+    [
+        ("alice", "bob", "owner"),
+        ("alice", "charlie", "member"),
+        ("charlie", "bob", "admin"),
+        ("charlie", "charlie", "member"),
+    ],
+)
+def test_roles_that_may_be_given(house, actor, member, role):
+    members.change_role(house[actor], house[member], role)
+    assert Membership.objects.get(pk=house[member].pk).role == role
+    event = AuditEvent.objects.latest("at")
+    assert (event.action, event.actor, event.detail["role"]) == (
+        "member.role_changed",
+        house[actor].user,
+        role,
+    )
+
+
+def test_the_last_owner_stays_owner(house):
+    with pytest.raises(members.LastOwner):
+        members.change_role(house["alice"], house["alice"], "member")
+    with pytest.raises(members.LastOwner):
+        members.remove(house["alice"], house["alice"])
+    members.change_role(house["alice"], house["bob"], "owner")
+    members.remove(house["alice"], house["alice"])
+    assert not Membership.objects.filter(user=house["alice"].user).exists()
+
+
+def test_a_stale_row_does_not_get_around_the_rule(house):
+    """Two owners who demote each other at once: the second looks again after the lock."""
+    members.change_role(house["alice"], house["bob"], "owner")
+    stale = Membership.objects.select_related("user", "organization").get(pk=house["alice"].pk)
+    members.change_role(house["bob"], house["bob"], "member")
+    stale.role = "member"  # what an old page believed
+    with pytest.raises(members.LastOwner):
+        members.change_role(house["alice"], stale, "member")
+
+
+@pytest.mark.parametrize(("actor", "member"), [("charlie", "alice"), ("bob", "charlie")])
+def test_people_nobody_may_remove(house, actor, member):
+    with pytest.raises(members.NotAllowed):
+        members.remove(house[actor], house[member])
+
+
+def test_everybody_else_may_leave(house):
+    for name in ("bob", "charlie"):
+        members.remove(house[name], house[name])
+    assert [item.user for item in Membership.objects.all()] == [house["alice"].user]
+
+
+def test_removing_a_person_removes_their_mail_and_frees_its_space(house, acme, alice, bob):
+    gone = factories.connect(acme, bob, name="Bob's", email="bob@post.example")
+    kept = factories.connect(acme, alice, name="Alice's", email="alice@post.example")
+    for account in (gone, kept):
+        factories.deliver(account, factories.letter(), factories.letter("Two"))
+    used = StorageMeter.objects.get().used
+    members.remove(house["alice"], house["bob"])
+    assert list(MailAccount.objects.all()) == [kept]
+    assert set(Message.objects.values_list("account", flat=True)) == {kept.pk}
+    assert StorageMeter.objects.get().used == used // 2
+    assert set(AuditEvent.objects.values_list("action", flat=True)) >= {
+        "mail_account.deleted",
+        "member.removed",
+    }
