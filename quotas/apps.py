@@ -1,6 +1,7 @@
 """Plans, subscriptions, the storage meter and its ledger."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -12,4 +13,6 @@ class QuotasConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the receivers."""
-        from quotas import receivers  # noqa: F401
+        from quotas.receivers import fill_plans
+
+        post_migrate.connect(fill_plans, sender=self)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 from django.db import transaction
 from django.db.models import F, Sum
 from django.db.models.functions import Greatest
@@ -10,6 +12,13 @@ from accounts.models import Organization
 from quotas.models import LedgerEntry, Plan, StorageMeter, Subscription
 
 DEFAULT_PLAN = "free"
+GB = 10**9
+# What a new instance starts with; support staff edit the rows afterwards.
+PLANS = (
+    Plan(slug="free", name="Free", position=0, storage_bytes=2 * GB, mail_accounts=10, members=5),
+    Plan(slug="standard", name="Standard", position=1, storage_bytes=50 * GB, mail_accounts=100, members=50),
+    Plan(slug="pro", name="Pro", position=2, storage_bytes=500 * GB, mail_accounts=1_000, members=500),
+)
 
 
 class OverQuota(Exception):
@@ -18,6 +27,12 @@ class OverQuota(Exception):
     def __init__(self, wanted: int) -> None:
         super().__init__(f"storage full: {wanted} bytes wanted")
         self.wanted = wanted
+
+
+def make_plans() -> None:
+    """Fill an empty table of plans; touches nothing once there is one."""
+    if not Plan.objects.exists():
+        Plan.objects.bulk_create(copy(plan) for plan in PLANS)
 
 
 def charge(

@@ -1,4 +1,4 @@
-"""Who can sign in to the demo. The instance listens on loopback only, so a password one can remember is right."""
+"""Who can sign in to the demo: with a password one can remember, because it listens on loopback only."""
 
 ORGANIZATION = "Acme"
 PASSWORD = "mailhub-demo"
@@ -13,5 +13,6 @@ STAFF = ("support@mailhub.example", "Support")
 
 def log_ins() -> list[str]:
     """The lines `make run` prints."""
-    rows = [(PEOPLE[0][0], "owner of Acme"), (PEOPLE[1][0], "member"), (STAFF[0], "support staff, at /support/")]
+    (alice, *_), (bob, *_) = PEOPLE
+    rows = [(alice, "owner of Acme"), (bob, "member"), (STAFF[0], "support staff, at /support/")]
     return [f"  {email:<26} {PASSWORD:<14} {role}" for email, role in rows]

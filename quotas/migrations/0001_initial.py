@@ -4,24 +4,6 @@ from accounts.tenancy import Guard
 from django.db import migrations, models
 
 
-GB = 10**9
-PLANS = [
-    # slug, name, storage, mail accounts, members
-    ("free", "Free", 2 * GB, 10, 5),
-    ("standard", "Standard", 50 * GB, 100, 50),
-    ("pro", "Pro", 500 * GB, 1_000, 500),
-]
-
-
-def make_plans(apps, schema_editor):
-    """The plans every new instance starts with; support staff edit them afterwards."""
-    plan = apps.get_model("quotas", "Plan")
-    for position, (slug, name, storage, mail_accounts, members) in enumerate(PLANS):
-        plan.objects.create(
-            slug=slug, name=name, position=position, storage_bytes=storage, mail_accounts=mail_accounts, members=members
-        )
-
-
 class Migration(migrations.Migration):
 
     initial = True
@@ -94,5 +76,4 @@ class Migration(migrations.Migration):
         Guard("quotas_subscription"),
         Guard("quotas_storagemeter"),
         Guard("quotas_ledgerentry"),
-        migrations.RunPython(make_plans, migrations.RunPython.noop),
     ]
