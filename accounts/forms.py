@@ -15,6 +15,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 
 from accounts import invitations, services
@@ -103,6 +104,11 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
         widgets = {"name": forms.TextInput(attrs={"autocomplete": "name"})}
 
 
+def language_choices() -> list[tuple[str, str]]:
+    """Each language by its own name: who looks for theirs may not read the present one."""
+    return [(code, get_language_info(code)["name_local"].capitalize()) for code, _name in settings.LANGUAGES]
+
+
 def time_zone_choices() -> list[tuple[str, list[tuple[str, str]]]]:
     """All time zones by continent, as a select shows them."""
     groups: dict[str, list[tuple[str, str]]] = {}
@@ -126,7 +132,7 @@ class LookForm(forms.ModelForm):  # type: ignore[type-arg]
         self.fields["language"] = forms.ChoiceField(
             label=_("Language"),
             required=False,
-            choices=[("", _("As the browser asks for")), *settings.LANGUAGES],
+            choices=[("", _("As the browser asks for")), *language_choices()],
         )
         self.fields["time_zone"] = forms.ChoiceField(label=_("Time zone"), choices=time_zone_choices())
 
