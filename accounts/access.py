@@ -28,7 +28,9 @@ View = Callable[Concatenate[MemberRequest, P], HttpResponse]
 def memberships_of(user: User) -> list[Membership]:
     """Every organization of one person, by name; for the switcher and for the way in after signing in."""
     with tenancy.system():
-        return list(Membership.objects.filter(user=user).select_related("organization").order_by("organization__name"))
+        return list(
+            Membership.objects.filter(user=user).select_related("organization").order_by("organization__name")
+        )
 
 
 def _door(view: View[P], *, admin: bool) -> Callable[..., HttpResponse]:

@@ -70,7 +70,10 @@ def invite(membership: Membership, email: str, role: str) -> tuple[Invitation, s
         waiting = Invitation.objects.filter(
             organization=organization, accepted_at=None, expires_at__gt=timezone.now()
         ).count()
-        if Membership.objects.filter(organization=organization).count() + waiting >= organization.member_limit:
+        if (
+            Membership.objects.filter(organization=organization).count() + waiting
+            >= organization.member_limit
+        ):
             raise LimitReached(organization.member_limit)
         key = Invitation.new_key()
         invitation = Invitation.objects.create(

@@ -70,7 +70,9 @@ def system() -> Iterator[None]:
 class TenantModel(models.Model):
     """A row that belongs to one organization; its migration must add `Guard(table)`."""
 
-    organization = models.ForeignKey("accounts.Organization", models.CASCADE, related_name="+", editable=False, db_index=False)
+    organization = models.ForeignKey(
+        "accounts.Organization", models.CASCADE, related_name="+", editable=False, db_index=False
+    )
 
     class Meta:
         abstract = True

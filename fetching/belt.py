@@ -1,4 +1,4 @@
-"""A conveyor between two threads that holds a bounded number of bytes: reading and storing overlap, memory does not grow."""
+"""A conveyor between two threads, bounded in bytes: reading and storing overlap, memory does not grow."""
 
 from __future__ import annotations
 

@@ -93,7 +93,9 @@ def fetch(claim: Claim, *, connect: Connect = Pop3Source.open, limits: Limits | 
 class _Session:
     """The state of one session: the account as it was at the start, its run row, what was done."""
 
-    def __init__(self, claim: Claim, account: MailAccount, run_id: int, connect: Connect, limits: Limits) -> None:
+    def __init__(
+        self, claim: Claim, account: MailAccount, run_id: int, connect: Connect, limits: Limits
+    ) -> None:
         self.claim, self.account, self.run_id = claim, account, run_id
         self.connect, self.limits = connect, limits
         self.outcome = Outcome()
@@ -212,7 +214,11 @@ class _Session:
         incoming = [ready.incoming for ready in batch if ready.incoming]
         size = sum(item.size for item in incoming)
         # Read again in each transaction: an edited or deleted account must not receive the old one's mail (S6).
-        inbox = Folder.objects.select_related("account").filter(account=self.account, role=Folder.Role.INBOX).first()
+        inbox = (
+            Folder.objects.select_related("account")
+            .filter(account=self.account, role=Folder.Role.INBOX)
+            .first()
+        )
         if inbox is None or inbox.account.generation != self.account.generation:
             raise LeaseLost
         ids = storing.store(inbox, incoming)
@@ -275,7 +281,7 @@ class _Session:
                 source.close()
                 raise MailError("connection_lost")
             source.close()
-            self._confirm(rows, {number for number in sent}, numbers)
+            self._confirm(rows, set(sent), numbers)
             if len(rows) < DELETES_A_SESSION:
                 return source
             source = reconnect()

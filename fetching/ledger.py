@@ -45,7 +45,9 @@ def compare(organization_id: int, account_id: int, listing: Listing, *, max_size
     if not listed:
         return Difference()  # an empty listing proves nothing (U1): nothing changes
     known = _known(account_id)
-    _insert(organization_id, account_id, [(key, size) for key, (_, size) in listed.items() if key not in known])
+    _insert(
+        organization_id, account_id, [(key, size) for key, (_, size) in listed.items() if key not in known]
+    )
     known = _known(account_id)
     _note_missing(account_id, known, listed)
     difference = Difference()
@@ -112,7 +114,9 @@ def _note_missing(account_id: int, known: dict[Key, tuple[int, str]], listed: di
         absent.filter(state__in=KEPT).update(state=State.GONE, missing_since=Now())
         absent.update(missing_since=Now())
     # Back again after an absence (an outage, a QUIT the server did not honour): known, so not fetched.
-    back = rows.exclude(missing_since=None).filter(pk__in=[known[key][0] for key in known.keys() & listed.keys()])
+    back = rows.exclude(missing_since=None).filter(
+        pk__in=[known[key][0] for key in known.keys() & listed.keys()]
+    )
     back.filter(state=State.GONE).update(state=State.STORED, missing_since=None)
     back.update(missing_since=None)
 
@@ -135,4 +139,6 @@ def mark_stored(rows: Sequence[int], message_ids: Sequence[int], *, delete: bool
 def mark(rows: Sequence[int], state: str, *, error_code: str = "", error_text: str = "") -> None:
     """Set the state of ledger rows."""
     if rows:
-        RemoteMessage.objects.filter(pk__in=rows).update(state=state, error_code=error_code, error_text=error_text)
+        RemoteMessage.objects.filter(pk__in=rows).update(
+            state=state, error_code=error_code, error_text=error_text
+        )

@@ -52,7 +52,9 @@ class FetchState(TenantModel):
         verbose_name = _("fetch state")
         verbose_name_plural = _("fetch states")
         indexes = [
-            models.Index(fields=["next_run_at"], condition=models.Q(next_run_at__isnull=False), name="fetch_due")
+            models.Index(
+                fields=["next_run_at"], condition=models.Q(next_run_at__isnull=False), name="fetch_due"
+            )
         ]
 
     def __str__(self) -> str:
@@ -61,7 +63,11 @@ class FetchState(TenantModel):
     @property
     def is_fetching(self) -> bool:
         """Whether a worker holds the lease now."""
-        return self.lease_token is not None and self.lease_until is not None and self.lease_until > timezone.now()
+        return (
+            self.lease_token is not None
+            and self.lease_until is not None
+            and self.lease_until > timezone.now()
+        )
 
 
 class RemoteMessage(TenantModel):

@@ -66,7 +66,9 @@ def start(membership: Membership, settings: Mapping[str, Any]) -> str:
         _count(kind, str(name))
     probe_id = secrets.token_urlsafe(24)
     owner = f"{membership.organization_id}:{membership.user_id}"
-    cache.set(f"probe:{probe_id}:settings", crypto.encrypt(json.dumps({"owner": owner, **settings})), KEEP_SECONDS)
+    cache.set(
+        f"probe:{probe_id}:settings", crypto.encrypt(json.dumps({"owner": owner, **settings})), KEEP_SECONDS
+    )
     _write(probe_id, Probe())
     return probe_id
 

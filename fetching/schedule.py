@@ -64,7 +64,8 @@ def _claims(where: str, parameters: list[Any]) -> list[Claim]:
                 WHERE (lease_until IS NULL OR lease_until <= statement_timestamp()) AND {where}
                 ORDER BY next_run_at LIMIT %s FOR UPDATE SKIP LOCKED)
             UPDATE fetching_fetchstate AS state
-            SET lease_token = gen_random_uuid(), lease_until = statement_timestamp() + make_interval(secs => {QUEUE_LEASE_SECONDS}),
+            SET lease_token = gen_random_uuid(),
+                lease_until = statement_timestamp() + make_interval(secs => {QUEUE_LEASE_SECONDS}),
                 next_run_at = statement_timestamp() + make_interval(secs => interval_seconds * {_JITTER})
             FROM due WHERE state.account_id = due.account_id
             RETURNING state.organization_id, state.account_id, state.lease_token::text""",
@@ -106,7 +107,8 @@ def succeed(claim: Claim, *, more: bool, waiting_messages: int, waiting_bytes: i
     _finish(
         claim,
         "status = %s, paused_since = CASE WHEN %s THEN coalesce(paused_since, statement_timestamp()) END,"
-        " last_success_at = statement_timestamp(), first_fetch_done = first_fetch_done OR NOT (%s OR %s), error_code = '',"
+        " last_success_at = statement_timestamp(), first_fetch_done = first_fetch_done OR NOT (%s OR %s),"
+        " error_code = '',"
         " error_text = '', failures = 0, authentication_failures = 0, connection_failures = 0,"
         " waiting_messages = %s, waiting_bytes = %s, next_run_at = statement_timestamp() + make_interval(secs =>"
         f" CASE WHEN %s THEN 0 ELSE interval_seconds * {_JITTER} END)",
@@ -116,7 +118,11 @@ def succeed(claim: Claim, *, more: bool, waiting_messages: int, waiting_bytes: i
 
 def stay_full(claim: Claim) -> None:
     """Storage is still full, so nobody was called: look again at the next turn."""
-    _finish(claim, f"next_run_at = statement_timestamp() + make_interval(secs => interval_seconds * {_JITTER})", [])
+    _finish(
+        claim,
+        f"next_run_at = statement_timestamp() + make_interval(secs => interval_seconds * {_JITTER})",
+        [],
+    )
 
 
 def fail(claim: Claim, error: MailError) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from fetching import engine, probing, schedule
-from fetching import tidying
+from fetching import engine, probing, schedule, tidying
 from fetching.schedule import Claim
 
 DISPATCH_LIMIT = 500

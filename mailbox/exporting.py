@@ -21,7 +21,9 @@ def _messages(account: MailAccount) -> Iterator[tuple[Message, bytes]]:
     last = 0
     while True:
         with tenancy.scope(account.organization_id):
-            page = Message.objects.select_related("folder").filter(account=account, pk__gt=last).order_by("pk")
+            page = (
+                Message.objects.select_related("folder").filter(account=account, pk__gt=last).order_by("pk")
+            )
             rows = [(message, services.raw_bytes(message)) for message in page[:PAGE]]
         if not rows:
             return
@@ -48,7 +50,9 @@ def write_mbox(account: MailAccount, output: Path) -> tuple[int, int]:
         sender = re.sub(r"\s", "", message.from_address) or "MAILER-DAEMON"
         body = _FROM_LINE.sub(rb">\1", raw.replace(b"\r\n", b"\n"))
         with open(output / _mbox_name(message.folder), "ab") as file:
-            file.write(f"From {sender} {stamp}\n".encode() + body + (b"\n" if body.endswith(b"\n") else b"\n\n"))
+            file.write(
+                f"From {sender} {stamp}\n".encode() + body + (b"\n" if body.endswith(b"\n") else b"\n\n")
+            )
         count, size = count + 1, size + len(raw)
     return count, size
 

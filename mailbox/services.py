@@ -1,4 +1,4 @@
-"""Every write to stored mail: read marks, stars, Trash, deleting for good. Counters and storage move along."""
+"""Every write to stored mail: read marks, stars, Trash, deleting for good. Counters and storage follow."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def move(messages: QuerySet[Message], target: Folder) -> list[int]:
         Message.objects.filter(pk__in=ids).update(
             trashed_from=F("folder") if trashing else None, folder=target
         )
-        _count_moves(rows, {key: target.pk for key in ids})
+        _count_moves(rows, dict.fromkeys(ids, target.pk))
     return ids
 
 
@@ -91,24 +91,27 @@ def put_back(messages: QuerySet[Message]) -> int:
         )
         accounts = dict(Message.objects.filter(pk__in=origins).values_list("pk", "account"))
         inboxes = dict(
-            Folder.objects.filter(account__in=set(accounts.values()), role=Folder.Role.INBOX).values_list("account", "pk")
+            Folder.objects.filter(account__in=set(accounts.values()), role=Folder.Role.INBOX).values_list(
+                "account", "pk"
+            )
         )
         targets = {key: origins[key] or inboxes[accounts[key]] for key, *_ in rows}
         for folder in set(targets.values()):
-            Message.objects.filter(pk__in=[key for key, target in targets.items() if target == folder]).update(
-                folder=folder, trashed_from=None
-            )
+            Message.objects.filter(
+                pk__in=[key for key, target in targets.items() if target == folder]
+            ).update(folder=folder, trashed_from=None)
         _count_moves(rows, targets)
     return len(rows)
 
 
 def discard(messages: QuerySet[Message]) -> int:
-    """Delete messages for good and give their space back; returns how many. Each account is booked by itself."""
+    """Delete messages for good and give their space back, booked for each account; returns how many."""
     with transaction.atomic():
         rows = {row[0]: row for row in _locked(messages)}
         by_account: dict[int, list[Row]] = {}
-        for key, account in Message.objects.filter(pk__in=rows).order_by("account", "pk").values_list("pk", "account"):
-            by_account.setdefault(account, []).append(rows[key])
+        owners = Message.objects.filter(pk__in=rows).order_by("pk").values_list("pk", "account")
+        for key, owner in owners:
+            by_account.setdefault(owner, []).append(rows[key])
         for account in MailAccount.objects.filter(pk__in=by_account).order_by("pk"):
             _discard(account, by_account[account.pk])
     return len(rows)
@@ -161,7 +164,8 @@ def discard_account(account: MailAccount) -> None:
         with connection.cursor() as cursor:
             for table in ("mailbox_rawpart", "mailbox_attachment"):
                 cursor.execute(
-                    f"DELETE FROM {table} t USING mailbox_message m WHERE m.id = t.message_id AND m.account_id = %s",
+                    f"DELETE FROM {table} t USING mailbox_message m"
+                    " WHERE m.id = t.message_id AND m.account_id = %s",
                     [account.pk],
                 )
             cursor.execute("DELETE FROM mailbox_message WHERE account_id = %s", [account.pk])

@@ -25,8 +25,8 @@ PART_BYTES = 4 * 1024 * 1024
 ZSTD_LEVEL = 1
 
 _MESSAGE = (
-    "INSERT INTO mailbox_message (id, organization_id, account_id, folder_id, sent_at, date_text, size, sha256,"
-    ' subject, from_name, from_address, recipients, preview, message_id, in_reply_to, "references",'
+    "INSERT INTO mailbox_message (id, organization_id, account_id, folder_id, sent_at, date_text, size,"
+    ' sha256, subject, from_name, from_address, recipients, preview, message_id, in_reply_to, "references",'
     " is_read, is_starred, has_attachments, is_undecodable)"
     " VALUES (%b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, false, %b, %b)"
 )
@@ -48,7 +48,7 @@ class Incoming:
 
 
 def prepare(raw: bytes) -> Incoming:
-    """Do all the computing that storing needs; never raises (a message that cannot be parsed is stored raw)."""
+    """Do all the computing that storing needs; never raises: what cannot be parsed is stored raw."""
     compressor = _compressor()
     view = memoryview(raw)
     starts = range(0, max(len(raw), 1), PART_BYTES)
@@ -64,7 +64,7 @@ _local = threading.local()
 
 
 def _compressor() -> zstandard.ZstdCompressor:
-    """One for each thread: making it costs as much as using it on a short message, and it is not shared safely."""
+    """One for each thread, not to be shared: making it costs as much as using it on a short message."""
     if not hasattr(_local, "compressor"):
         _local.compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
     compressor: zstandard.ZstdCompressor = _local.compressor
@@ -74,7 +74,8 @@ def _compressor() -> zstandard.ZstdCompressor:
 def store(folder: Folder, batch: Sequence[Incoming], *, is_read: bool = False) -> list[int]:
     """Insert the batch into `folder`; returns the new ids in the batch's order.
 
-    Must run inside the organization's scope and a transaction. Charging storage is the caller's last statement.
+    Must run inside the organization's scope and a transaction. Charging storage is the caller's
+    last statement.
     """
     now = datetime.now(UTC)
     with psycopg.Cursor(_wire()) as cursor:
@@ -85,7 +86,8 @@ def store(folder: Folder, batch: Sequence[Incoming], *, is_read: bool = False) -
         ids = [int(row[0]) for row in cursor.fetchall()]
         organization = Int8(folder.organization_id)
         cursor.executemany(
-            _MESSAGE, [_message_row(folder, key, item, now, is_read) for key, item in zip(ids, batch, strict=True)]
+            _MESSAGE,
+            [_message_row(folder, key, item, now, is_read) for key, item in zip(ids, batch, strict=True)],
         )
         cursor.executemany(
             _RAW,
@@ -108,14 +110,16 @@ def store(folder: Folder, batch: Sequence[Incoming], *, is_read: bool = False) -
 
 
 def _wire() -> psycopg.Connection[Any]:
-    """The psycopg connection below Django's. Django's own cursor would bind parameters on the client, as text."""
+    """The psycopg connection below Django's, whose own cursor binds parameters on the client, as text."""
     connection.ensure_connection()
     wire = connection.connection
     # A pooled connection arrives behind a proxy-free wrapper; both are psycopg connections.
     return wire  # type: ignore[no-any-return]
 
 
-def _message_row(folder: Folder, key: int, item: Incoming, now: datetime, is_read: bool) -> tuple[object, ...]:
+def _message_row(
+    folder: Folder, key: int, item: Incoming, now: datetime, is_read: bool
+) -> tuple[object, ...]:
     parsed = item.parsed
     return (
         Int8(key),
@@ -144,7 +148,9 @@ def _dicts(addresses: Sequence[Address]) -> list[dict[str, str]]:
     return [{"name": address.name, "address": address.address} for address in addresses]
 
 
-def _attachment_rows(organization: Int8, ids: Sequence[int], batch: Sequence[Incoming]) -> Iterator[tuple[object, ...]]:
+def _attachment_rows(
+    organization: Int8, ids: Sequence[int], batch: Sequence[Incoming]
+) -> Iterator[tuple[object, ...]]:
     for key, item in zip(ids, batch, strict=True):
         for info in item.parsed.attachments:
             yield (

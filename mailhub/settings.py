@@ -104,7 +104,13 @@ DATABASES["default"].update(
 )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.str("REDIS_URL")
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "mailhub"}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "mailhub",
+    }
+}
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 
 STATIC_URL = "/static/"
@@ -123,7 +129,10 @@ WHITENOISE_USE_FINDERS = DEBUG
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "work"
-CELERY_TASK_ROUTES = {"fetching.tasks.fetch_account": {"queue": "fetch"}, "fetching.tasks.probe": {"queue": "fetch"}}
+CELERY_TASK_ROUTES = {
+    "fetching.tasks.fetch_account": {"queue": "fetch"},
+    "fetching.tasks.probe": {"queue": "fetch"},
+}
 # The lease of a fetch decides when it may run again (fetching/schedule.py), not the broker: acknowledge early.
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -134,7 +143,11 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(MAILHUB_HOME / "beat-schedule")
 # A tick that could not be delivered before the next one is worthless: it expires, so nothing piles up.
 CELERY_BEAT_SCHEDULE = {
-    "dispatch due accounts": {"task": "fetching.tasks.dispatch", "schedule": 5.0, "options": {"expires": 4.5}},
+    "dispatch due accounts": {
+        "task": "fetching.tasks.dispatch",
+        "schedule": 5.0,
+        "options": {"expires": 4.5},
+    },
     "tidy up": {"task": "fetching.tasks.tidy", "schedule": 3600.0, "options": {"expires": 1800.0}},
 }
 
@@ -215,7 +228,9 @@ UNFOLD = {
     "SITE_TITLE": _("Mailhub support"),
     "SITE_HEADER": _("Mailhub support"),
     "SITE_SYMBOL": "support_agent",
-    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("mailhub/favicon.svg")}],
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("mailhub/favicon.svg")}
+    ],
     "SHOW_VIEW_ON_SITE": False,
 }
 

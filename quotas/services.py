@@ -80,7 +80,9 @@ def subscribe(organization: Organization, plan: Plan) -> None:
     """Put the organization on a plan and write the plan's limits to where they are checked."""
     with transaction.atomic():
         Subscription.objects.update_or_create(organization=organization, defaults={"plan": plan})
-        StorageMeter.objects.update_or_create(organization=organization, defaults={"limit": plan.storage_bytes})
+        StorageMeter.objects.update_or_create(
+            organization=organization, defaults={"limit": plan.storage_bytes}
+        )
         organization.mail_account_limit = plan.mail_accounts
         organization.member_limit = plan.members
         organization.save(update_fields=["mail_account_limit", "member_limit"])

@@ -19,12 +19,13 @@ from accounts.models import MailAccount, Organization, Role, User
 from tests import factories
 
 
-
 def pytest_configure(config):
     from django.conf import settings
 
     database = settings.DATABASES["default"]
-    database["OPTIONS"] = {key: value for key, value in copy.deepcopy(database["OPTIONS"]).items() if key != "pool"}
+    database["OPTIONS"] = {
+        key: value for key, value in copy.deepcopy(database["OPTIONS"]).items() if key != "pool"
+    }
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)  # WhiteNoise warns when there is none
@@ -54,13 +55,18 @@ def check_books() -> None:
             SELECT m.organization_id, m.used,
                 coalesce((SELECT sum(bytes) FROM quotas_ledgerentry l WHERE l.organization_id = m.organization_id), 0),
                 coalesce((SELECT sum(size) FROM mailbox_message s WHERE s.organization_id = m.organization_id), 0),
-                coalesce((SELECT sum(messages) FROM quotas_ledgerentry l WHERE l.organization_id = m.organization_id), 0),
+                coalesce((SELECT sum(l.messages) FROM quotas_ledgerentry l
+                    WHERE l.organization_id = m.organization_id), 0),
                 (SELECT count(*) FROM mailbox_message s WHERE s.organization_id = m.organization_id)
             FROM quotas_storagemeter m"""
         )
         for organization, meter, ledger, stored, booked, kept in cursor.fetchall():
-            assert meter == ledger == stored, f"organization {organization}: meter {meter}, ledger {ledger}, mail {stored}"
-            assert booked == kept, f"organization {organization}: {booked} messages in the ledger, {kept} kept"
+            assert meter == ledger == stored, (
+                f"organization {organization}: meter {meter}, ledger {ledger}, mail {stored}"
+            )
+            assert booked == kept, (
+                f"organization {organization}: {booked} messages in the ledger, {kept} kept"
+            )
         cursor.execute(
             """
             SELECT f.id, f.messages_count, f.unread_count, f.size, count(m.id),
@@ -68,7 +74,9 @@ def check_books() -> None:
             FROM mailbox_folder f LEFT JOIN mailbox_message m ON m.folder_id = f.id GROUP BY f.id"""
         )
         for folder, messages, unread, size, *counted in cursor.fetchall():
-            assert [messages, unread, size] == counted, f"counters of folder {folder}: {messages, unread, size} != {counted}"
+            assert [messages, unread, size] == counted, (
+                f"counters of folder {folder}: {messages, unread, size} != {counted}"
+            )
 
 
 @pytest.fixture(autouse=True)

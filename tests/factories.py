@@ -40,7 +40,9 @@ def join(organization: Organization, user: User, role: str = Role.MEMBER) -> Mem
 
 def membership(organization: Organization, user: User) -> Membership:
     with tenancy.scope(organization.pk):
-        return Membership.objects.select_related("organization", "user").get(organization=organization, user=user)
+        return Membership.objects.select_related("organization", "user").get(
+            organization=organization, user=user
+        )
 
 
 def connect(organization: Organization, owner: User, **fields: object) -> MailAccount:
@@ -74,7 +76,9 @@ def letter(
     ).encode()
 
 
-def deliver(account: MailAccount, *raws: bytes, role: str = Folder.Role.INBOX, is_read: bool = False) -> list[int]:
+def deliver(
+    account: MailAccount, *raws: bytes, role: str = Folder.Role.INBOX, is_read: bool = False
+) -> list[int]:
     """Store messages into the account as a fetch would, with storage charged; returns their ids."""
     with tenancy.scope(account.organization_id), transaction.atomic():
         folder = Folder.objects.select_related("account").get(account=account, role=role)

@@ -17,8 +17,10 @@ def test_every_setting_is_documented_and_no_other():
 
 
 def test_the_architecture_names_files_that_exist():
-    for path in re.findall(r"`((?:accounts|quotas|mailbox|fetching|sending|mailhub|tests|docs)/[\w/.-]*)`",
-                           (DOCS / "architecture.md").read_text() + (ROOT / "CONTRIBUTING.md").read_text()):
+    for path in re.findall(
+        r"`((?:accounts|quotas|mailbox|fetching|sending|mailhub|tests|docs)/[\w/.-]*)`",
+        (DOCS / "architecture.md").read_text() + (ROOT / "CONTRIBUTING.md").read_text(),
+    ):
         assert (ROOT / path).exists(), path
 
 

@@ -62,11 +62,14 @@ def test_templates_keep_to_the_policy(path):
         assert not re.search(pattern, text), f"{what}: {re.search(pattern, text)}"
 
 
-@pytest.mark.parametrize(("bad", "pattern"), [
-    ('<p style="x">', r"<[^>{]*\sstyle="),
-    ("<script>alert(1)</script>", r"<script(?![^>]*\ssrc=)"),
-    ('<a onclick="x">', r"\son[a-z]+=\""),
-])
+@pytest.mark.parametrize(
+    ("bad", "pattern"),
+    [
+        ('<p style="x">', r"<[^>{]*\sstyle="),
+        ("<script>alert(1)</script>", r"<script(?![^>]*\ssrc=)"),
+        ('<a onclick="x">', r"\son[a-z]+=\""),
+    ],
+)
 def test_the_patterns_find_what_they_should(bad, pattern):
     assert pattern in BAD_IN_TEMPLATES
     assert re.search(pattern, bad)

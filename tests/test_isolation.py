@@ -1,4 +1,4 @@
-"""The two locks: PostgreSQL shows no tenant row outside a scope, and the code names every place that opens all of them."""
+"""The two locks: PostgreSQL shows no tenant row outside a scope, and who may open all scopes is listed here."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ SYSTEM_CALLERS = {
 ATTACHED = (
     b"From: a@b.example\r\nSubject: with a file\r\nMIME-Version: 1.0\r\n"
     b'Content-Type: multipart/mixed; boundary="x"\r\n\r\n--x\r\nContent-Type: text/plain\r\n\r\nhello\r\n'
-    b'--x\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; filename="a.pdf"\r\n\r\n%PDF\r\n--x--\r\n'
+    b"--x\r\nContent-Type: application/pdf\r\n"
+    b'Content-Disposition: attachment; filename="a.pdf"\r\n\r\n%PDF\r\n--x--\r\n'
 )
 
 
@@ -78,11 +79,15 @@ def test_every_tenant_table_is_guarded(two_houses, model):
     table = model._meta.db_table
     assert issubclass(model, tenancy.TenantModel)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT relrowsecurity, relforcerowsecurity FROM pg_class WHERE oid = %s::regclass", [table])
+        cursor.execute(
+            "SELECT relrowsecurity, relforcerowsecurity FROM pg_class WHERE oid = %s::regclass", [table]
+        )
         assert cursor.fetchone() == (True, True)
 
     with tenancy.system():
-        assert count(table, acme.pk), f"{table} has no row here: furnish() must make one, or this test proves nothing"
+        assert count(table, acme.pk), (
+            f"{table} has no row here: furnish() must make one, or this test proves nothing"
+        )
         assert count(table, umbrella.pk)
     assert count(table) == 0, "rows are visible outside a scope"
     with tenancy.scope(acme.pk):
@@ -95,9 +100,13 @@ def test_every_tenant_table_is_guarded(two_houses, model):
 def test_no_row_can_be_given_to_another_tenant(two_houses, model):
     acme, umbrella = two_houses
     table = model._meta.db_table
-    with tenancy.scope(acme.pk), pytest.raises(DatabaseError, match="row-level security"), transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(f'UPDATE "{table}" SET organization_id = %s', [umbrella.pk])
+    with (
+        tenancy.scope(acme.pk),
+        pytest.raises(DatabaseError, match="row-level security"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(f'UPDATE "{table}" SET organization_id = %s', [umbrella.pk])
 
 
 def test_outside_a_scope_nothing_can_be_written(acme, alice):
@@ -115,9 +124,14 @@ def test_a_scope_inside_another_tenants_scope_is_refused(acme, umbrella):
 
 def test_a_scope_ends_with_an_error_too(account):
     factories.deliver(account, factories.letter())
-    with pytest.raises(ZeroDivisionError), tenancy.scope(account.organization_id):
-        assert Message.objects.exists()
-        1 / 0  # noqa: B018
+
+    def look_and_fail():
+        with tenancy.scope(account.organization_id):
+            assert Message.objects.exists()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        look_and_fail()
     assert not Message.objects.exists()
 
 

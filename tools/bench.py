@@ -80,7 +80,9 @@ class Mailhub:
         for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "MAILHUB_ENCRYPTION_KEYS"):
             self.environ.pop(name, None)
         self.manage("migrate", "--verbosity", "0")
-        created = self.manage("create_organization", "Bench", "--owner", "bench@mail.example", "--plan", "pro")
+        created = self.manage(
+            "create_organization", "Bench", "--owner", "bench@mail.example", "--plan", "pro"
+        )
         self.slug = json.loads(created)["slug"]
 
     def manage(self, *arguments: str, feed: str = "") -> str:
@@ -98,7 +100,8 @@ class Mailhub:
         """Connect the mailbox once more and fetch all of it."""
         port, encryption = (self.server.pop3s, "ssl") if tls else (self.server.pop3, "plain")
         words = f"--organization {self.slug} --owner bench@mail.example --email box@mail.example"
-        words += f" --host {self.server.host} --port {port} --encryption {encryption} --username {USER} --password-stdin"
+        words += f" --host {self.server.host} --port {port} --encryption {encryption}"
+        words += f" --username {USER} --password-stdin"
         account = json.loads(self.manage("add_mail_account", *words.split(), feed=PASSWORD + "\n"))["id"]
         _, memory, output = measured(
             [PYTHON, str(ROOT / "manage.py"), "fetch", str(account), "--until-drained"], env=self.environ
@@ -109,7 +112,10 @@ class Mailhub:
     def stop(self) -> None:
         """End this home's servers."""
         subprocess.run(
-            [PYTHON, "-c", "from mailhub import embedded; embedded.stop()"], env=self.environ, cwd=ROOT, check=False
+            [PYTHON, "-c", "from mailhub import embedded; embedded.stop()"],
+            env=self.environ,
+            cwd=ROOT,
+            check=False,
         )
 
 
@@ -128,18 +134,24 @@ def mpop(server: dovecot.Dovecot, tls: bool) -> Run:
             f"keep on\nuidls_file {home}/uidls\npipelining on\ndelivery maildir {maildir}\n"
         )
         config.chmod(0o600)
-        seconds, memory, _ = measured(["mpop", "-C", str(config), "-q", "bench"], env=os.environ | {"HOME": name})
+        seconds, memory, _ = measured(
+            ["mpop", "-C", str(config), "-q", "bench"], env=os.environ | {"HOME": name}
+        )
         return Run(seconds, memory, len(os.listdir(maildir / "new")))
 
 
-def say(bench: str, peer: str, mailhub: float, other: float, unit: str, *, more_is_better: bool = True) -> None:
+def say(
+    bench: str, peer: str, mailhub: float, other: float, unit: str, *, more_is_better: bool = True
+) -> None:
     """One line of the result."""
     ratio = mailhub / other if more_is_better else other / mailhub
     row = {"bench": bench, "peer": peer, "mailhub": round(mailhub, 1), "other": round(other, 1), "unit": unit}
     print(json.dumps(row | {"ratio": round(ratio, 2)}), flush=True)
 
 
-def full_fetch(mailhub: Mailhub, server: dovecot.Dovecot, count: int, size: int, rounds: int, tls: bool) -> None:
+def full_fetch(
+    mailhub: Mailhub, server: dovecot.Dovecot, count: int, size: int, rounds: int, tls: bool
+) -> None:
     """Fetch the whole mailbox into an empty store, against mpop when it is there."""
     has_mpop = shutil.which("mpop") is not None
     ours: list[Run] = []
@@ -155,12 +167,24 @@ def full_fetch(mailhub: Mailhub, server: dovecot.Dovecot, count: int, size: int,
     rate = count / statistics.median(run.seconds for run in ours)
     memory = max(run.memory for run in ours)
     if not theirs:
-        row = {"bench": label, "peer": None, "mailhub": round(rate, 1), "other": None, "unit": "messages/s", "ratio": None}
+        row = {
+            "bench": label,
+            "peer": None,
+            "mailhub": round(rate, 1),
+            "other": None,
+            "unit": "messages/s",
+            "ratio": None,
+        }
         print(json.dumps(row), flush=True)
-        print("mpop is not installed, so there is nothing to compare with (Debian: apt-get install mpop)", file=sys.stderr)
+        print(
+            "mpop is not installed, so there is nothing to compare with (Debian: apt-get install mpop)",
+            file=sys.stderr,
+        )
         return
     say(label, "mpop", rate, count / statistics.median(run.seconds for run in theirs), "messages/s")
-    say(f"{label}: peak memory", "mpop", memory, max(run.memory for run in theirs), "MB", more_is_better=False)
+    say(
+        f"{label}: peak memory", "mpop", memory, max(run.memory for run in theirs), "MB", more_is_better=False
+    )
 
 
 def main() -> None:
@@ -170,7 +194,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     if dovecot.binary() is None:
-        sys.exit("Dovecot is needed as the server: apt-get install dovecot-pop3d (`make setup` does it for root)")
+        sys.exit(
+            "Dovecot is needed as the server: apt-get install dovecot-pop3d (`make setup` does it for root)"
+        )
     with tempfile.TemporaryDirectory(prefix="mailhub-bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)

@@ -77,7 +77,9 @@ class MailAccount(TenantModel):
         indexes = [models.Index(fields=["organization", "owner", "position"])]
         constraints = [
             models.UniqueConstraint(
-                fields=["organization", "owner"], condition=models.Q(is_default=True), name="one_default_account"
+                fields=["organization", "owner"],
+                condition=models.Q(is_default=True),
+                name="one_default_account",
             )
         ]
 

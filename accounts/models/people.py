@@ -148,7 +148,9 @@ class Invitation(TenantModel):
         verbose_name_plural = _("invitations")
         constraints = [
             models.UniqueConstraint(
-                fields=["organization", "email"], condition=models.Q(accepted_at=None), name="one_open_invitation"
+                fields=["organization", "email"],
+                condition=models.Q(accepted_at=None),
+                name="one_open_invitation",
             )
         ]
 

@@ -115,7 +115,9 @@ class Message(TenantModel):
             # The list: keyset on (sent_at, id) within a folder; with unread for "unread only".
             models.Index(fields=["folder", "-sent_at", "-id"], name="message_list"),
             models.Index(
-                fields=["folder", "-sent_at", "-id"], condition=models.Q(is_read=False), name="message_unread_list"
+                fields=["folder", "-sent_at", "-id"],
+                condition=models.Q(is_read=False),
+                name="message_unread_list",
             ),
             # The same bytes again (a server that gave new identifiers to old mail).
             models.Index(fields=["account", "sha256"], name="message_same_bytes"),

@@ -11,7 +11,9 @@ def find_account(account_id: int) -> MailAccount:
     """The account with its organization, owner and fetch state. Raises Refused."""
     with tenancy.system():
         account = (
-            MailAccount.objects.select_related("organization", "owner", "fetch_state").filter(pk=account_id).first()
+            MailAccount.objects.select_related("organization", "owner", "fetch_state")
+            .filter(pk=account_id)
+            .first()
         )
     if account is None:
         raise Refused("not_found", f"There is no mail account {account_id}.")

@@ -58,7 +58,8 @@ def add(
 ) -> dict:
     monkeypatch.setattr("sys.stdin", io.StringIO(password + "\n"))
     port = server.pop3s if encryption == "ssl" else server.pop3
-    words = f"--organization {organization.slug} --owner alice@acme.example --email box@mail.example --host {server.host}"
+    words = f"--organization {organization.slug} --owner alice@acme.example --email box@mail.example"
+    words += f" --host {server.host}"
     words += f" --port {port} --encryption {encryption} --username {user} --password-stdin"
     return run("add_mail_account", *words.split(), *more)
 

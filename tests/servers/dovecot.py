@@ -72,7 +72,9 @@ class Dovecot:
         config = self.folder / "dovecot.conf"
         config.write_text(self._config(passwords, Path(certificate), Path(key)))
         self.process = subprocess.Popen(
-            [binary() or "dovecot", "-F", "-c", str(config)], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [binary() or "dovecot", "-F", "-c", str(config)],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         self._wait()
         return self
@@ -95,7 +97,8 @@ class Dovecot:
                 self._own(folder)
         for number, raw in enumerate(messages, start):
             # S and W are the sizes on disk and on the wire, as a delivery agent writes them.
-            name = f"{1_700_000_000 + number}.M{number:06d}P1.test,S={len(raw)},W={len(raw) + raw.count(b'%c' % 10)}:2,S"
+            size, wire = len(raw), len(raw) + raw.count(b"\n")
+            name = f"{1_700_000_000 + number}.M{number:06d}P1.test,S={size},W={wire}:2,S"
             path = maildir / "cur" / name
             path.write_bytes(raw)
             self._own(path)
@@ -124,7 +127,9 @@ class Dovecot:
         owner = pwd.getpwnam(MAIL_USER) if root else pwd.getpwuid(os.geteuid())
         group = grp.getgrgid(owner.pw_gid).gr_name
         run, mail = self.folder / "run", self.folder / "mail"
-        internal = "" if root else f"default_internal_user = {owner.pw_name}\ndefault_internal_group = {group}\n"
+        internal = (
+            "" if root else f"default_internal_user = {owner.pw_name}\ndefault_internal_group = {group}\n"
+        )
         internal += "" if root else f"default_login_user = {owner.pw_name}\n"
         chroot = "" if root else "  chroot =\n"
         return f"""

@@ -15,11 +15,20 @@ from collections.abc import Iterator
 from email.header import Header
 
 WORDS = (
-    "invoice meeting project report delivery order account update please review attached schedule customer payment"
-    " contract question answer regarding tomorrow budget draft version request number office travel ticket support"
-    " service product quality shipping address the of and to in a is that for it as was with be by on not"
+    "invoice meeting project report delivery order account update please review attached schedule "
+    "customer payment contract question answer regarding tomorrow budget draft version request number "
+    "office travel ticket support service product quality shipping address the of and to in a is that for "
+    "it as was with be by on not"
 ).split()
-NAMES = ("Alice Example", "Bob Müller", "Chloé Dupont", "Дмитрий Иванов", "Eva Nováková", "山田太郎", "Frank O'Neil")
+NAMES = (
+    "Alice Example",
+    "Bob Müller",
+    "Chloé Dupont",
+    "Дмитрий Иванов",
+    "Eva Nováková",
+    "山田太郎",
+    "Frank O'Neil",
+)
 MEDIAN, SIGMA, LARGEST = 6_000, 1.95, 5_000_000
 EPOCH = 1_700_000_000
 
@@ -28,7 +37,8 @@ def sizes(count: int, seed: str = "1") -> list[int]:
     """Message sizes in bytes, in a shuffled order."""
     normal = statistics.NormalDist()
     values = [
-        int(min(LARGEST, max(900, MEDIAN * math.exp(SIGMA * normal.inv_cdf((i + 0.5) / count))))) for i in range(count)
+        int(min(LARGEST, max(900, MEDIAN * math.exp(SIGMA * normal.inv_cdf((i + 0.5) / count)))))
+        for i in range(count)
     ]
     random.Random(f"{seed}/sizes/{count}").shuffle(values)
     return values
@@ -57,19 +67,27 @@ def message(number: int, size: int, seed: str = "1") -> bytes:
     count = rnd.randint(1, 3)
     parts += [f"--{boundary}\n{_attachment(rnd, (room - text) // count)}" for _ in range(count)]
     return (
-        f'{head}Content-Type: multipart/mixed;\n boundary="{boundary}"\n\n' + "\n".join(parts) + f"\n--{boundary}--\n"
+        f'{head}Content-Type: multipart/mixed;\n boundary="{boundary}"\n\n'
+        + "\n".join(parts)
+        + f"\n--{boundary}--\n"
     ).encode()
 
 
 def _head(rnd: random.Random, number: int, *, short: bool) -> str:
     date = time.strftime("%a, %d %b %Y %H:%M:%S +0000", time.gmtime(EPOCH + number * 61))
-    subject = _words(rnd, rnd.randint(2, 8)).capitalize() + rnd.choice(("", "", "", " – Größe", " отчёт", " 請求書"))
+    subject = _words(rnd, rnd.randint(2, 8)).capitalize() + rnd.choice(
+        ("", "", "", " – Größe", " отчёт", " 請求書")
+    )
     lines = [f"Return-Path: <bounce+{number}@mail.example>"]
     for hop in range(1 if short else rnd.randint(2, 5)):
-        lines.append(f"Received: from relay{hop}.example by mx.example with ESMTPS id {rnd.getrandbits(40):010X};\n\t{date}")
+        lines.append(
+            f"Received: from relay{hop}.example by mx.example with ESMTPS id {rnd.getrandbits(40):010X};\n\t{date}"
+        )
     if not short:
         signature = base64.b64encode(rnd.randbytes(256)).decode()
-        lines.append("DKIM-Signature: v=1; a=rsa-sha256; d=mail.example; s=s1;\n\tb=" + "\n\t ".join(_cut(signature)))
+        lines.append(
+            "DKIM-Signature: v=1; a=rsa-sha256; d=mail.example; s=s1;\n\tb=" + "\n\t ".join(_cut(signature))
+        )
     lines += [
         f"Message-ID: <{number}.{rnd.getrandbits(64):016x}@mail.example>",
         f"Date: {date}",

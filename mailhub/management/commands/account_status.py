@@ -30,7 +30,12 @@ class Command(OperatorCommand):
         account = find_account(options["id"])
         state = account.fetch_state
         with tenancy.scope(account.organization_id):
-            remote = RemoteMessage.objects.filter(account=account).order_by().values_list("state").annotate(Count("id"))
+            remote = (
+                RemoteMessage.objects.filter(account=account)
+                .order_by()
+                .values_list("state")
+                .annotate(Count("id"))
+            )
             stored = Folder.objects.filter(account=account).aggregate(
                 messages=Sum("messages_count"), unread=Sum("unread_count"), bytes=Sum("size")
             )

@@ -52,7 +52,10 @@ class Command(OperatorCommand):
             ServerAddress(options["host"], options["port"], options["encryption"]),
             Credentials(options["username"], password),
         )
-        fields = {key: options[key] for key in ("email", "host", "port", "encryption", "username", "delete_from_server")}
+        fields = {
+            key: options[key]
+            for key in ("email", "host", "port", "encryption", "username", "delete_from_server")
+        }
         with tenancy.scope(organization.pk):
             account = add_mail_account(
                 membership, {**fields, "name": options["name"] or options["email"], "password": password}

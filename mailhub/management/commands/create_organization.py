@@ -26,7 +26,9 @@ class Command(OperatorCommand):
         parser.add_argument("name")
         parser.add_argument("--owner", required=True, help="the owner's e-mail address")
         parser.add_argument("--owner-name", default="", help="the owner's name, for a new person")
-        parser.add_argument("--password-stdin", action="store_true", help="read a new owner's password from stdin")
+        parser.add_argument(
+            "--password-stdin", action="store_true", help="read a new owner's password from stdin"
+        )
         parser.add_argument("--plan", default="", help="slug of a plan")
 
     def answer(self, **options: Any) -> dict[str, Any]:

@@ -39,7 +39,10 @@ class Command(OperatorCommand):
             if not (options["until_drained"] and outcome.more and not outcome.error):
                 break
         return {
-            **{key: getattr(total, key) for key in ("listed", "stored", "bytes", "deleted", "seconds", "state")},
+            **{
+                key: getattr(total, key)
+                for key in ("listed", "stored", "bytes", "deleted", "seconds", "state")
+            },
             "error": _error(total.error),
         }
 

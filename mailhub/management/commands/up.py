@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 import sys
@@ -96,7 +97,7 @@ class Command(BaseCommand):
         is_new = not Organization.objects.exists()
         if not is_new and not (home / "demo").exists():
             return {}
-        extra = demo.environment(home)
+        extra = demo.environment(home) | {"MAILHUB_DEMO_MAILBOX": _visitors_mailbox(home)}
         provider = supervisor.start("demo", _manage("demo_provider"), environ | extra)
         if not supervisor.wait_for_line(provider, "ready", READY_SECONDS):
             raise CommandError("The demo provider does not start: see above. DEMO=0 does without it.")
@@ -158,6 +159,17 @@ def _programs(port: int, log_level: str) -> dict[str, list[str]]:
 
 def _manage(command: str) -> list[str]:
     return [sys.executable, str(settings.BASE_DIR / "manage.py"), command]
+
+
+def _visitors_mailbox(home: Path) -> str:
+    """The demo mailbox that the connect page offers, as JSON: the last one, which nobody has connected yet."""
+    from mailhub import demo
+
+    provider = demo.details(home)
+    box = provider.mailboxes[-1]
+    server = {"host": provider.host, "port": provider.pop3s_port, "encryption": "ssl"}
+    login = {"username": box.username, "password": box.password}
+    return json.dumps({"address": box.address, "name": box.name} | server | login)
 
 
 def _is_healthy(address: str) -> bool:
