@@ -96,8 +96,8 @@ def _mail_on_commit(membership: Membership, email: str, key: str) -> None:
     transaction.on_commit(send_invitation, robust=True)
 
 
-@require_POST
 @access.admin
+@require_POST
 def invite(request: access.MemberRequest) -> HttpResponse:
     """Invite one address or several."""
     form = InviteForm(request.membership, request.POST)
@@ -131,8 +131,8 @@ def _invitation(request: access.MemberRequest, key: int) -> Invitation:
     )
 
 
-@require_POST
 @access.admin
+@require_POST
 def invitation_resend(request: access.MemberRequest, invitation: int) -> HttpResponse:
     """A new link for another week; the old one stops working."""
     row = _invitation(request, invitation)
@@ -145,8 +145,8 @@ def invitation_resend(request: access.MemberRequest, invitation: int) -> HttpRes
     return redirect("people", request.membership.organization.slug)
 
 
-@require_POST
 @access.admin
+@require_POST
 def invitation_withdraw(request: access.MemberRequest, invitation: int) -> HttpResponse:
     """The link in the mail stops working."""
     row = _invitation(request, invitation)
@@ -160,8 +160,8 @@ def _member(request: access.MemberRequest, key: int) -> Membership:
     return get_object_or_404(rows, organization=request.membership.organization, pk=key)
 
 
-@require_POST
 @access.admin
+@require_POST
 def member_role(request: access.MemberRequest, member: int) -> HttpResponse:
     """Give a member another role."""
     row = _member(request, member)

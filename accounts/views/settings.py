@@ -63,8 +63,8 @@ def _back(request: Any) -> HttpResponse:
     return HttpResponseRedirect(target) if safe else redirect("look", _slug(request))
 
 
-@require_POST
 @access.member
+@require_POST
 def switch_theme(request: access.MemberRequest) -> HttpResponse:
     """From the menu in the top bar."""
     theme = request.POST.get("theme", "")
@@ -73,8 +73,8 @@ def switch_theme(request: access.MemberRequest) -> HttpResponse:
     return _back(request)
 
 
-@require_POST
 @access.member
+@require_POST
 def switch_language(request: access.MemberRequest) -> HttpResponse:
     """Likewise."""
     language = request.POST.get("language", "")
