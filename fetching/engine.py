@@ -57,6 +57,7 @@ class Outcome:
     seconds: float = 0.0
     error: str = ""
     more: bool = False
+    stopped: bool = False  # fetching has ended until the owner does something
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,7 +333,7 @@ class _Session:
         """Close the run row with an error and set when to try again."""
         self.end(FetchRun.State.FAILED, error.code)
         try:
-            schedule.fail(self.claim, error)
+            self.outcome.stopped = schedule.fail(self.claim, error)
         except LeaseLost:
             logger.info("account %d changed hands while failing", self.claim.account_id)
 

@@ -125,13 +125,13 @@ def stay_full(claim: Claim) -> None:
     )
 
 
-def fail(claim: Claim, error: MailError) -> None:
-    """A session ended in an error: back off, or stop when only a person can help (house.md §6)."""
+def fail(claim: Claim, error: MailError) -> bool:
+    """A session ended in an error: back off, or stop when only a person can help; True when it stopped now."""
     failure = describe(error.code)
     authentication = failure.error_class == ErrorClass.AUTHENTICATION
     unreachable = failure.error_class == ErrorClass.CONNECTION
     stops_now = failure.permanent and failure.error_class == ErrorClass.CONFIG
-    _finish(
+    status = _finish(
         claim,
         "failures = failures + 1, error_code = %s, error_text = %s,"
         " authentication_failures = CASE WHEN %s THEN authentication_failures + 1 ELSE authentication_failures END,"
@@ -143,6 +143,7 @@ def fail(claim: Claim, error: MailError) -> None:
         + [stops_now, authentication, unreachable] * 2
         + [error.retry_after or 0],
     )
+    return status == FetchState.Status.FAILED
 
 
 _STOPS = (
@@ -161,15 +162,18 @@ def _delay(error_class: ErrorClass) -> str:
     return "interval_seconds * power(2, least(failures, 20))"
 
 
-def _finish(claim: Claim, assignments: str, parameters: list[Any]) -> None:
+def _finish(claim: Claim, assignments: str, parameters: list[Any]) -> str:
+    """End the claim with these assignments; returns the new status. Raises LeaseLost."""
     with database(claim.organization_id), connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE fetching_fetchstate SET lease_token = NULL, lease_until = NULL, {assignments}"
-            " WHERE account_id = %s AND lease_token = %s::uuid",
+            " WHERE account_id = %s AND lease_token = %s::uuid RETURNING status",
             [*parameters, claim.account_id, claim.token],
         )
-        if not cursor.rowcount:
+        row = cursor.fetchone()
+        if row is None:
             raise LeaseLost
+        return str(row[0])
 
 
 def _own(claim: Claim) -> Any:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from accounts import mail
+from accounts.failures import describe
+from accounts.models import MailAccount
 from fetching import engine, probing, schedule, tidying
+from fetching.models import FetchState
 from fetching.schedule import Claim
 
 DISPATCH_LIMIT = 500
@@ -13,7 +17,18 @@ DISPATCH_LIMIT = 500
 @shared_task(expires=600)
 def fetch_account(organization_id: int, account_id: int, token: str) -> None:
     """One session for one claimed account; a stale claim ends at once."""
-    engine.fetch(Claim(organization_id, account_id, token))
+    if engine.fetch(Claim(organization_id, account_id, token)).stopped:
+        tell_owner.delay(organization_id, account_id)
+
+
+@shared_task
+def tell_owner(organization_id: int, account_id: int) -> None:
+    """One mail when fetching has stopped until the owner does something."""
+    with schedule.database(organization_id):
+        accounts = MailAccount.objects.select_related("owner", "organization", "fetch_state")
+        account = accounts.filter(pk=account_id, fetch_state__status=FetchState.Status.FAILED).first()
+    if account is not None:
+        mail.account_needs_you(account, describe(account.fetch_state.error_code))
 
 
 @shared_task

@@ -197,7 +197,6 @@ LANGUAGES = [("en", _("English")), ("id", _("Indonesian"))]
 LOCALE_PATHS = [BASE_DIR / "mailhub" / "locale"]
 TIME_ZONE = "UTC"
 USE_I18N = USE_TZ = True
-USE_THOUSAND_SEPARATOR = True
 
 # ── Security ────────────────────────────────────────────────────────────────
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _secure

@@ -9,7 +9,7 @@ import pytest
 from accounts import services as account_services
 from accounts import tenancy
 from accounts.models import MailAccount
-from fetching import engine, schedule
+from fetching import engine, schedule, tasks
 from fetching.models import FetchRun, FetchState, RemoteMessage
 from fetching.sources import Limits
 from mailbox import services
@@ -364,3 +364,17 @@ def test_r8_what_cannot_be_parsed_is_stored_raw(account, server):
     server.deliver(odd, b"\r\n", b"no header at all\r\n")
     assert fetch(account).stored == 3
     assert sorted(stored(account)) == sorted([odd, b"\r\n", b"no header at all\r\n"])
+
+
+def test_the_owner_is_told_once_when_fetching_stops(account, server, monkeypatch, mailoutbox):
+    monkeypatch.setattr(tasks.tell_owner, "delay", tasks.tell_owner)
+    edit(account, password="wrong")
+    for _ in range(schedule.AUTHENTICATION_FAILURES):
+        claim = schedule.claim_now(account.organization_id, account.pk)
+        assert mailoutbox == []
+        tasks.fetch_account(claim.organization_id, claim.account_id, claim.token)
+    (letter,) = mailoutbox
+    assert letter.to == [account.owner.email]
+    assert account.name in letter.subject
+    assert "wrong" not in letter.body
+    assert schedule.claim_due(1) == []
