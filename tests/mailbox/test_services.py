@@ -1,4 +1,4 @@
-"""Every write to stored mail: marks, moves, Trash, deleting for good. The books are compared after each test."""
+"""Every write to stored mail: marks, moves, Trash, deleting. The books are compared after each test."""
 
 from __future__ import annotations
 
@@ -173,7 +173,8 @@ def test_discard_leaves_nothing_behind(account, scope):
     picture = (
         b"From: a@b.example\r\nSubject: Two parts\r\nMIME-Version: 1.0\r\n"
         b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nText\r\n--b\r\n"
-        b"Content-Type: application/pdf\r\nContent-Disposition: attachment; filename=plan.pdf\r\n\r\nPDF\r\n--b--\r\n"
+        b"Content-Type: application/pdf\r\nContent-Disposition: attachment; filename=plan.pdf\r\n"
+        b"\r\nPDF\r\n--b--\r\n"
     )
     [key] = deliver(account, picture)
     assert Attachment.objects.filter(message=key).count() == 1

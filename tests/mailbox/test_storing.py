@@ -22,11 +22,13 @@ from tests.factories import deliver, letter
 MULTIPART = (
     b"From: =?utf-8?q?Ren=C3=A9e?= <renee@mail.example>\r\nTo: a@b.example, Bea <bea@b.example>\r\n"
     b"Cc: c@b.example\r\nReply-To: list@b.example\r\nSubject: =?utf-8?b?8J+MsSBQbGFu?=\r\n"
-    b"Date: Mon, 23 Nov 2026 09:42:00 +0700\r\nMessage-ID: <one@mail.example>\r\nIn-Reply-To: <zero@mail.example>\r\n"
+    b"Date: Mon, 23 Nov 2026 09:42:00 +0700\r\nMessage-ID: <one@mail.example>\r\n"
+    b"In-Reply-To: <zero@mail.example>\r\n"
     b"References: <a@x.example> <zero@mail.example>\r\nMIME-Version: 1.0\r\n"
     b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n'
     b"--b\r\nContent-Type: text/plain\r\n\r\nSee the plan.\r\n"
-    b"--b\r\nContent-Type: application/pdf; name=plan.pdf\r\nContent-Disposition: attachment; filename=plan.pdf\r\n"
+    b"--b\r\nContent-Type: application/pdf; name=plan.pdf\r\n"
+    b"Content-Disposition: attachment; filename=plan.pdf\r\n"
     b"Content-Transfer-Encoding: base64\r\n\r\nUERG\r\n--b--\r\n"
 )
 
@@ -73,7 +75,9 @@ def test_random_batches_come_back_in_order(inbox):
     ids = store(inbox, *raws)
     assert ids == sorted(ids)
     assert [services.raw_bytes(message) for message in Message.objects.order_by("id")] == raws
-    assert list(Message.objects.order_by("id").values_list("subject", flat=True)) == [str(n) for n in range(200)]
+    assert list(Message.objects.order_by("id").values_list("subject", flat=True)) == [
+        str(n) for n in range(200)
+    ]
 
 
 def test_a_large_message_lies_in_parts_and_is_streamed_part_by_part(inbox, acme, monkeypatch):
@@ -99,7 +103,8 @@ def test_a_part_never_grows_beyond_its_size_and_text_shrinks():
 def test_raw_bytes_are_kept_out_of_line_and_not_compressed_again(inbox):
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT attstorage FROM pg_attribute WHERE attrelid = 'mailbox_rawpart'::regclass AND attname = 'data'"
+            "SELECT attstorage FROM pg_attribute"
+            " WHERE attrelid = 'mailbox_rawpart'::regclass AND attname = 'data'"
         )
         assert cursor.fetchone() == ("e",)
 
@@ -122,7 +127,7 @@ def test_the_columns(inbox):
     assert message.references == ["<a@x.example>", "<zero@mail.example>"]
     assert message.preview == "See the plan."
     assert message.has_attachments
-    assert not (message.is_read or message.is_starred or message.is_undecodable)
+    assert not any([message.is_read, message.is_starred, message.is_undecodable])
     assert (message.account_id, message.folder_id) == (inbox.account_id, inbox.pk)
 
 
@@ -138,7 +143,9 @@ def test_attachments_belong_to_their_message_in_a_mixed_batch(inbox):
     assert list(Attachment.objects.order_by("message").values_list("message", flat=True)) == [ids[1], ids[3]]
 
 
-@pytest.mark.parametrize("date", ["", "yesterday", "Mon, 1 Jan 1900 00:00:00 +0000", "Fri, 1 Jan 2100 00:00:00 +0000"])
+@pytest.mark.parametrize(
+    "date", ["", "yesterday", "Mon, 1 Jan 1900 00:00:00 +0000", "Fri, 1 Jan 2100 00:00:00 +0000"]
+)
 def test_an_absurd_date_becomes_the_time_of_storing_and_is_kept_as_text(inbox, date):
     before = datetime.now(UTC)
     [key] = store(inbox, letter(date=date))
@@ -151,9 +158,13 @@ def test_an_absurd_date_becomes_the_time_of_storing_and_is_kept_as_text(inbox, d
 def test_overlong_fields_never_stop_a_batch(inbox):
     long = "x" * 70_000
     raw = letter(
-        long, sender=f"{long} <{'y' * 400}@mail.example>", date="Mon, 23 Nov 2026 09:42:00 +0000 " + "(c)" * 300
+        long,
+        sender=f"{long} <{'y' * 400}@mail.example>",
+        date="Mon, 23 Nov 2026 09:42:00 +0000 " + "(c)" * 300,
     )
-    part = MULTIPART.replace(b"plan.pdf", b"n" * 3000 + b".pdf").replace(b"application/pdf", b"application/" + b"p" * 500)
+    part = MULTIPART.replace(b"plan.pdf", b"n" * 3000 + b".pdf").replace(
+        b"application/pdf", b"application/" + b"p" * 500
+    )
     ids = store(inbox, raw, part, letter("After"))
     assert Message.objects.filter(pk__in=ids).count() == 3
 

@@ -1,0 +1,152 @@
+"""One message: beside its list where there is room, else as a page of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.http import HttpResponse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_safe
+
+from accounts import access
+from accounts.access import MemberRequest
+from mailbox import services
+from mailbox.models import Attachment, Folder, Message
+from mailbox.models.messages import AddressDict
+from mailbox.views import bodies, listing
+from mailbox.views.bodies import Shown
+from mailbox.views.listing import Place
+from mailbox.views.parts import asks_for, show
+from mailbox.views.pieces import visible
+
+PARTS = {"list": "mailbox/_list_swap.html", "message": "mailbox/_reader_swap.html"}
+# So many bytes of the original are shown; the whole of it can be downloaded.
+ORIGINAL_LIMIT = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One attachment as the strip shows it."""
+
+    position: int
+    filename: str
+    size: int
+    is_picture: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A message ready to be read."""
+
+    message: Message
+    shown: Shown
+    files: list[File]
+    body_query: str  # how the frame asks for the same body
+
+    @property
+    def initials(self) -> str:
+        """One or two letters for the sender's avatar."""
+        words = [word for word in self.message.sender.replace("@", " ").split() if word[0].isalnum()]
+        return "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper()
+
+    @property
+    def to(self) -> list[AddressDict]:
+        """Who it was sent to."""
+        return self._addresses("to")
+
+    @property
+    def cc(self) -> list[AddressDict]:
+        """Who got a copy."""
+        return self._addresses("cc")
+
+    @property
+    def recipients(self) -> SafeString:
+        """All of them in one line, by name where they have one."""
+        people = self.to + self.cc
+        return format_html_join(
+            ", ", "<bdi>{}</bdi>", [(each["name"] or each["address"],) for each in people]
+        )
+
+    @property
+    def reply_to(self) -> list[AddressDict]:
+        """Where the sender wants answers, when that is elsewhere."""
+        return [to for to in self._addresses("reply_to") if to["address"] != self.message.from_address]
+
+    def _addresses(self, field: str) -> list[AddressDict]:
+        return list(self.message.recipients.get(field, []))
+
+    @property
+    def files_size(self) -> int:
+        """Bytes of all files together."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def is_in_trash(self) -> bool:
+        """Whether it can be put back or deleted for good."""
+        return self.message.folder.role == Folder.Role.TRASH
+
+    @property
+    def is_in_spam(self) -> bool:
+        """Whether it can be taken out of Spam."""
+        return self.message.folder.role == Folder.Role.SPAM
+
+
+@require_safe
+@access.member
+def message(request: MemberRequest, message: int) -> HttpResponse:
+    """A message with its list; opening it marks it read."""
+    found = visible(request, message)
+    # A browser that loads pages ahead of time has not opened them.
+    if not found.is_read and "prefetch" not in request.headers.get("Sec-Purpose", ""):
+        services.set_read(Message.objects.filter(pk=found.pk), True)
+        found.is_read = True
+        found.folder.refresh_from_db(fields=["unread_count"])
+    place = Place.read(request, found.folder_id)
+    context: dict[str, object] = {
+        "place": place,
+        "open_id": found.pk,
+        "folder": None if place.is_all else found.folder,
+        "account": None if place.is_all else found.account,
+        "reading": _read(request, found),
+    }
+    if asks_for(request, "message"):
+        context["seen"] = listing.seen(place, listing.folders_of(request, place))
+    else:
+        context["listing"] = listing.build(request, place, found)
+    return show(request, "mailbox/message.html", context, parts=PARTS)
+
+
+def _read(request: MemberRequest, found: Message) -> Reading:
+    wishes = {wish: "1" for wish in ("plain", "pictures") if request.GET.get(wish)}
+    shown = bodies.show(services.raw_bytes(found), plain="plain" in wishes, pictures="pictures" in wishes)
+    files = [
+        File(row.position, row.filename, row.size, row.content_type in bodies.RASTER_TYPES)
+        for row in found.attachments.all()
+        if not _is_shown(row, shown)
+    ]
+    return Reading(found, shown, files, f"?{urlencode(wishes)}" if wishes else "")
+
+
+def _is_shown(file: Attachment, shown: Shown) -> bool:
+    """Whether the body shows the file already. As plain text it shows none."""
+    return file.is_inline and not shown.is_plain and file.content_type in bodies.RASTER_TYPES
+
+
+@require_safe
+@access.member
+def message_original(request: MemberRequest, message: int) -> HttpResponse:
+    """The beginning of the message as its server sent it: headers and source, as text."""
+    found = visible(request, message)
+    start = next(services.stream_raw(found.organization_id, found.pk), b"")[:ORIGINAL_LIMIT]
+    context = {
+        "message": found,
+        "place": Place.read(request, found.folder_id),
+        "folder": found.folder,
+        "account": found.account,
+        "source": start.decode("utf-8", "replace").replace("\x00", "\N{SYMBOL FOR NULL}"),
+        "shown_bytes": len(start),
+        "is_cut": len(start) < found.size,
+    }
+    return show(request, "mailbox/original.html", context)
