@@ -158,10 +158,12 @@ def _day(day: date, today: date) -> str:
 
 
 def span(messages: Sequence[Message]) -> str:
-    """The days a page covers, oldest first: "November 18 – November 23"."""
+    """The days a page covers, oldest first: "18 – 23 November"."""
     if not messages:
         return ""
-    today = timezone.localdate()
-    days = [timezone.localdate(message.sent_at) for message in (messages[-1], messages[0])]
-    style = "MONTH_DAY_FORMAT" if days[0].year == today.year else "DATE_FORMAT"
-    return " – ".join(dict.fromkeys(date_format(day, style) for day in days))
+    first, last = (timezone.localdate(message.sent_at) for message in (messages[-1], messages[0]))
+    whole = "j F" if first.year == timezone.localdate().year else "j F Y"
+    if first == last:
+        return date_format(last, whole)
+    is_one_month = (first.year, first.month) == (last.year, last.month)
+    return f"{date_format(first, 'j' if is_one_month else whole)} – {date_format(last, whole)}"

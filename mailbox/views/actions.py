@@ -41,8 +41,8 @@ _MOVES: dict[str, Callable[[QuerySet[Message]], object]] = {
 }
 
 
-@require_POST
 @access.member
+@require_POST
 def mail_act(request: MemberRequest) -> HttpResponse:
     """Do `act` to the selected `message`s, of any of the accounts; `undo` puts back what is in Trash."""
     undone = request.POST.get("undo", "")
@@ -101,8 +101,8 @@ def _discard(request: MemberRequest, chosen: QuerySet[Message]) -> HttpResponse:
     return _gone(request, ids)
 
 
-@require_POST
 @access.member
+@require_POST
 def folder_empty(request: MemberRequest, folder: int) -> HttpResponse:
     """Delete for good all that Trash or Spam holds. Asks first; a large one goes on in the background."""
     emptied = (Folder.Role.TRASH, Folder.Role.SPAM)
@@ -127,8 +127,8 @@ def folder_empty(request: MemberRequest, folder: int) -> HttpResponse:
     return _reload(request, place, whole=True)
 
 
-@require_POST
 @access.member
+@require_POST
 def message_star(request: MemberRequest, message: int) -> HttpResponse:
     """Star (`starred` is 1) or unstar one message; to htmx it answers with the button as it is now."""
     own = Message.objects.visible_to(request.membership)

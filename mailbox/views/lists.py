@@ -17,8 +17,8 @@ from mailbox.views.parts import show
 PARTS = {"list": "mailbox/_list_swap.html"}
 
 
-@require_safe
 @access.member
+@require_safe
 def mail(request: MemberRequest) -> HttpResponse:
     """The way in: the inbox of the default account, or the invitation to connect the first one."""
     account = listing.default_account(request)
@@ -27,8 +27,8 @@ def mail(request: MemberRequest) -> HttpResponse:
     return redirect("mail_account", request.membership.organization.slug, account.pk)
 
 
-@require_safe
 @access.member
+@require_safe
 def mail_account(request: MemberRequest, account: int) -> HttpResponse:
     """The inbox of one account."""
     found = get_object_or_404(MailAccount.objects.visible_to(request.membership), pk=account)
@@ -36,15 +36,15 @@ def mail_account(request: MemberRequest, account: int) -> HttpResponse:
     return redirect("folder", request.membership.organization.slug, inbox.pk)
 
 
-@require_safe
 @access.member
+@require_safe
 def folder(request: MemberRequest, folder: int) -> HttpResponse:
     """The messages of one folder, newest first."""
     return _show(request, listing.build(request, Place.read(request, folder)))
 
 
-@require_safe
 @access.member
+@require_safe
 def mail_all(request: MemberRequest) -> HttpResponse:
     """The newest messages of all inboxes together."""
     place = Place(
@@ -66,8 +66,8 @@ def _show(request: MemberRequest, shown: Listing) -> HttpResponse:
     return show(request, "mailbox/list.html", context, parts=PARTS)
 
 
-@require_safe
 @access.member
+@require_safe
 def mail_fresh(request: MemberRequest) -> HttpResponse:
     """How many messages came in since the list was made. Asked all the time, so it reads counters only.
 

@@ -40,8 +40,8 @@ def _sealed(response: HttpResponseBase, policy: str) -> None:
     response["Cache-Control"] = "private"
 
 
-@require_safe
 @access.member
+@require_safe
 def message_body(request: MemberRequest, message: int) -> HttpResponse:
     """The body for the frame. `plain`: its text, not its HTML; `pictures`: with pictures from the web."""
     raw = services.raw_bytes(visible(request, message))
@@ -55,8 +55,8 @@ def message_body(request: MemberRequest, message: int) -> HttpResponse:
     return response
 
 
-@require_safe
 @access.member  # type: ignore[arg-type]  # the door knows only responses made in one piece
+@require_safe
 def message_download(request: MemberRequest, message: int) -> HttpResponseBase:
     """The message as its server sent it, byte for byte, read from the database piece by piece."""
     found = visible(request, message)
@@ -75,8 +75,8 @@ def file_name(subject: str) -> str:
     return f"{name or 'message'}.eml"
 
 
-@require_safe
 @access.member
+@require_safe
 def attachment(request: MemberRequest, message: int, position: int) -> HttpResponse:
     """One attachment to keep. The browser is not told its type, so that it cannot open it in our name."""
     info, content = _file(request, message, position)
@@ -88,8 +88,8 @@ def attachment(request: MemberRequest, message: int, position: int) -> HttpRespo
     return response
 
 
-@require_safe
 @access.member
+@require_safe
 def inline_part(request: MemberRequest, message: int, position: int) -> HttpResponse:
     """One picture to look at; anything but a raster picture is not found here."""
     info, content = _file(request, message, position)

@@ -93,13 +93,14 @@ class Reading:
         return self.message.folder.role == Folder.Role.SPAM
 
 
-@require_safe
 @access.member
+@require_safe
 def message(request: MemberRequest, message: int) -> HttpResponse:
     """A message with its list; opening it marks it read."""
     found = visible(request, message)
     # A browser that loads pages ahead of time has not opened them.
-    if not found.is_read and "prefetch" not in request.headers.get("Sec-Purpose", ""):
+    is_opened = request.method == "GET" and "prefetch" not in request.headers.get("Sec-Purpose", "")
+    if is_opened and not found.is_read:
         services.set_read(Message.objects.filter(pk=found.pk), True)
         found.is_read = True
         found.folder.refresh_from_db(fields=["unread_count"])
@@ -134,8 +135,8 @@ def _is_shown(file: Attachment, shown: Shown) -> bool:
     return file.is_inline and not shown.is_plain and file.content_type in bodies.RASTER_TYPES
 
 
-@require_safe
 @access.member
+@require_safe
 def message_original(request: MemberRequest, message: int) -> HttpResponse:
     """The beginning of the message as its server sent it: headers and source, as text."""
     found = visible(request, message)

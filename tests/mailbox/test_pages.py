@@ -314,8 +314,9 @@ def test_a_day_is_that_of_the_reader():
 def test_the_days_a_page_covers():
     now = timezone.now()
     assert pages.span([]) == ""
-    assert pages.span(at(now)) == "November 25"
-    assert pages.span(at(now, now - timedelta(days=7))) == "November 18 – November 25"
-    assert pages.span(at(now, now - timedelta(days=400))) == "Oct. 21, 2025 – Nov. 25, 2026"
+    assert pages.span(at(now)) == "25 November"
+    assert pages.span(at(now, now - timedelta(days=7))) == "18 – 25 November"
+    assert pages.span(at(now, now - timedelta(days=40))) == "16 October – 25 November"
+    assert pages.span(at(now, now - timedelta(days=400))) == "21 October 2025 – 25 November 2026"
     with translation.override("id"):
         assert pages.span(at(now)) == "25 November"

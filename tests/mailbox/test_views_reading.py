@@ -99,7 +99,7 @@ def test_opening_marks_it_read(as_alice, account, headers):
 
 @pytest.mark.parametrize(
     ("method", "headers"),
-    [("get", {"Sec-Purpose": "prefetch"}), ("get", {"Sec-Purpose": "prefetch;prerender"})],
+    [("get", {"Sec-Purpose": "prefetch"}), ("get", {"Sec-Purpose": "prefetch;prerender"}), ("head", {})],
 )
 def test_loading_ahead_of_time_is_not_opening(as_alice, account, method, headers):
     [key] = deliver(account, letter())
