@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from django.db.models import F
@@ -168,7 +168,8 @@ class _Session:
                 wanted=len(difference.wanted),
                 wanted_bytes=sum(remote.size for remote in difference.wanted),
             )
-        self.difference = Difference(wanted=fits, kept=difference.kept)
+        difference.wanted = fits
+        self.difference = difference
 
     # ── retrieving and storing ─────────────────────────────────────────────
     def _retrieve(self, source: Source) -> None:
@@ -212,8 +213,6 @@ class _Session:
     def _store(self, batch: Sequence[_Ready]) -> None:
         if not batch:
             return
-        incoming = [ready.incoming for ready in batch if ready.incoming]
-        size = sum(item.size for item in incoming)
         # Read again in each transaction: an edited or deleted account must not receive the old one's mail (S6).
         inbox = (
             Folder.objects.select_related("account")
@@ -222,17 +221,33 @@ class _Session:
         )
         if inbox is None or inbox.account.generation != self.account.generation:
             raise LeaseLost
-        ids = storing.store(inbox, incoming)
+        digests = [ready.incoming.sha256 for ready in batch if ready.incoming]
+        known = ledger.known_bytes(self.account.pk, digests)
+        fresh = {
+            ready.incoming.sha256: ready.incoming
+            for ready in batch
+            if ready.incoming and ready.incoming.sha256 not in known
+        }
+        if fresh:
+            known |= zip(fresh, storing.store(inbox, list(fresh.values())), strict=True)
         rows = [ready.remote.row for ready in batch]
-        if ledger.mark_stored(rows, ids, delete=self.account.delete_from_server) != len(rows):
+        messages = [known[digest] for digest in digests]
+        delete = self.account.delete_from_server
+        if ledger.mark_stored(rows, messages, digests, delete=delete) != len(rows):
             raise LeaseLost
+        self._count(fresh.values(), repeated=len(batch) - len(fresh))
+
+    def _count(self, fresh: Collection[Incoming], *, repeated: int) -> None:
+        """Progress, and the charge last: it locks the organization's meter."""
+        size = sum(item.size for item in fresh)
         FetchRun.objects.filter(pk=self.run_id).update(
-            stored=F("stored") + len(batch), stored_bytes=F("stored_bytes") + size
+            stored=F("stored") + len(fresh),
+            stored_bytes=F("stored_bytes") + size,
+            wanted=F("wanted") - repeated,
         )
-        quotas.charge(self.claim.organization_id, size, messages=len(batch), account_id=self.account.pk)
-        # Only counted once the caller's commit went through would be exact; a rollback raises and ends the session
-        # or, for OverQuota, comes before this line.
-        self.outcome.stored += len(batch)
+        if fresh:
+            quotas.charge(self.claim.organization_id, size, messages=len(fresh), account_id=self.account.pk)
+        self.outcome.stored += len(fresh)
         self.outcome.bytes += size
 
     def _cut(self, batch: Sequence[_Ready]) -> list[_Ready]:
@@ -268,7 +283,8 @@ class _Session:
     # ── deleting ───────────────────────────────────────────────────────────
     def _delete(self, source: Source, reconnect: Callable[[], Source]) -> Source:
         """Delete what is safely stored, a hundred a session; returns the source that is open at the end."""
-        if not self.account.delete_from_server:
+        # After a suspected reset (U8) identifiers are not to be trusted: the next session deletes.
+        if not self.account.delete_from_server or self.difference.is_reset:
             return source
         numbers = {remote.row: remote.number for remote in self.difference.wanted + self.difference.kept}
         tried: set[int] = set()

@@ -18,6 +18,8 @@ from fetching.sources import Listing
 State = RemoteMessage.State
 # The message is with us: never fetched again.
 KEPT = frozenset({State.STORED, State.DELETE_WANTED, State.DELE_SENT, State.GONE})
+# A reset of all identifiers is suspected when of more than so many only this share is still listed.
+RESET_FROM, RESET_SHARE = 10, 0.1
 # Worth another try in each run.
 OPEN = frozenset({State.LISTED, State.OVER_QUOTA, State.VANISHED})
 
@@ -37,6 +39,8 @@ class Difference:
 
     wanted: list[Remote] = field(default_factory=list)
     kept: list[Remote] = field(default_factory=list)
+    # Hardly anything we knew is listed: the server has probably given new identifiers to old mail (U8).
+    is_reset: bool = False
 
 
 def compare(organization_id: int, account_id: int, listing: Listing, *, max_size: int) -> Difference:
@@ -45,12 +49,13 @@ def compare(organization_id: int, account_id: int, listing: Listing, *, max_size
     if not listed:
         return Difference()  # an empty listing proves nothing (U1): nothing changes
     known = _known(account_id)
+    was_reset = _is_reset(account_id, known, listed)
     _insert(
         organization_id, account_id, [(key, size) for key, (_, size) in listed.items() if key not in known]
     )
     known = _known(account_id)
     _note_missing(account_id, known, listed)
-    difference = Difference()
+    difference = Difference(is_reset=was_reset)
     too_big: list[int] = []
     for key, (number, size) in listed.items():
         row, state = known[key]
@@ -82,6 +87,14 @@ def _keyed(listing: Listing) -> dict[Key, tuple[int, int]]:
 def _known(account_id: int) -> dict[Key, tuple[int, str]]:
     rows = RemoteMessage.objects.filter(account=account_id).values_list("uidl", "occurrence", "pk", "state")
     return {(bytes(uidl), occurrence): (key, state) for uidl, occurrence, key, state in rows.iterator(20_000)}
+
+
+def _is_reset(account_id: int, known: dict[Key, tuple[int, str]], listed: dict[Key, Any]) -> bool:
+    overlap = len(known.keys() & listed.keys())
+    if len(known) <= RESET_FROM or overlap >= RESET_SHARE * len(known):
+        return False
+    live = RemoteMessage.objects.filter(account=account_id, missing_since=None).count()
+    return live > RESET_FROM and overlap < RESET_SHARE * live
 
 
 def _insert(organization_id: int, account_id: int, rows: Sequence[tuple[Key, int]]) -> None:
@@ -121,17 +134,35 @@ def _note_missing(account_id: int, known: dict[Key, tuple[int, str]], listed: di
     back.update(missing_since=None)
 
 
-def mark_stored(rows: Sequence[int], message_ids: Sequence[int], *, delete: bool) -> int:
-    """Note the batch as stored, in its own transaction with the messages; returns how many rows took it.
+def known_bytes(account_id: int, digests: Sequence[bytes]) -> dict[bytes, int | None]:
+    """Which of these sha256 the account has stored before, and as which message.
+
+    A server that gave new identifiers to old mail (U8), or lists one message twice (U6), is found out here. By the
+    ledger, not by the messages: what a person deleted since must not come back.
+    """
+    rows = RemoteMessage.objects.filter(account=account_id, sha256__in=digests, state__in=KEPT)
+    return {bytes(digest): message for digest, message in rows.values_list("sha256", "message_id") if digest}
+
+
+def mark_stored(
+    rows: Sequence[int], message_ids: Sequence[int | None], digests: Sequence[bytes], *, delete: bool
+) -> int:
+    """Note the batch as stored, in one transaction with the messages; returns how many rows took it.
 
     Fewer than given means that another worker stored one of them first: the caller must roll back.
     """
     with psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(
-            "UPDATE fetching_remotemessage AS remote SET state = %b, stored_at = now(), message_id = new.message,"
-            " error_code = '', error_text = '' FROM unnest(%b::int8[], %b::int8[]) AS new (row, message)"
+            "UPDATE fetching_remotemessage AS remote SET state = %s, stored_at = now(), message_id = new.message,"
+            " sha256 = new.digest, error_code = '', error_text = ''"
+            " FROM unnest(%s::int8[], %s::int8[], %s::bytea[]) AS new (row, message, digest)"
             " WHERE remote.id = new.row AND remote.state IN ('listed', 'over_quota', 'vanished', 'too_big')",
-            [str(State.DELETE_WANTED if delete else State.STORED), list(rows), list(message_ids)],
+            [
+                str(State.DELETE_WANTED if delete else State.STORED),
+                list(rows),
+                list(message_ids),
+                list(digests),
+            ],
         )
         return cursor.rowcount
 

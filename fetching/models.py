@@ -99,6 +99,8 @@ class RemoteMessage(TenantModel):
     missing_since = models.DateTimeField(null=True)
     # Plain number: the row outlives the message, or it would be fetched again.
     message_id = models.BigIntegerField(null=True)
+    # Of the bytes once stored: the same bytes under another identifier are the same message (U6, U8).
+    sha256 = models.BinaryField(max_length=32, null=True)
     failures = models.PositiveSmallIntegerField(default=0)
     error_code = models.CharField(max_length=40, blank=True)
     error_text = models.CharField(max_length=200, blank=True)
@@ -115,6 +117,7 @@ class RemoteMessage(TenantModel):
                 name="each_remote_message_once",
             )
         ]
+        indexes = [models.Index(fields=["account", "sha256"], name="remote_message_bytes")]
 
     def __str__(self) -> str:
         return f"{bytes(self.uidl)!r} {self.state}"

@@ -119,8 +119,7 @@ class Message(TenantModel):
                 condition=models.Q(is_read=False),
                 name="message_unread_list",
             ),
-            # The same bytes again (a server that gave new identifiers to old mail).
-            models.Index(fields=["account", "sha256"], name="message_same_bytes"),
+            models.Index(fields=["account"], name="message_account"),
         ]
 
     def __str__(self) -> str:

@@ -6,68 +6,20 @@ import hashlib
 
 import pytest
 
-from accounts import services as account_services
 from accounts import tenancy
 from accounts.models import MailAccount
 from fetching import engine, schedule, tasks
-from fetching.models import FetchRun, FetchState, RemoteMessage
+from fetching.models import FetchRun, FetchState
 from fetching.sources import Limits
 from mailbox import services
 from mailbox.models import Folder, Message
-from quotas.models import StorageMeter
 from tests import factories
-from tests.servers.pop3 import MailboxServer
-
-QUICK = Limits(connect=5, greeting=5, command=5, session=30)
-LETTERS = [factories.letter(f"Letter {number}", body=f"{number}\r\n.dot\r\n" * 20) for number in range(5)]
-
-
-@pytest.fixture
-def server(settings):
-    with MailboxServer(LETTERS, username="box", password="secret") as running:
-        settings.MAILHUB_ALLOWED_MAIL_HOSTS = [f"127.0.0.1:{running.port}"]
-        yield running
+from tests.fetching.fetched import LETTERS, QUICK, edit, fetch, set_limit, state_of, states, stored
 
 
 @pytest.fixture
 def account(acme, alice, server) -> MailAccount:
     return factories.connect(acme, alice, port=server.port)
-
-
-def fetch(account: MailAccount) -> engine.Outcome:
-    claim = schedule.claim_now(account.organization_id, account.pk)
-    assert claim is not None
-    return engine.fetch(claim, limits=QUICK)
-
-
-def stored(account: MailAccount) -> list[bytes]:
-    """The raw bytes of all kept messages, in the order they were stored."""
-    with tenancy.scope(account.organization_id):
-        return [
-            services.raw_bytes(message) for message in Message.objects.filter(account=account).order_by("pk")
-        ]
-
-
-def states(account: MailAccount) -> list[str]:
-    with tenancy.scope(account.organization_id):
-        return list(
-            RemoteMessage.objects.filter(account=account).order_by("pk").values_list("state", flat=True)
-        )
-
-
-def state_of(account: MailAccount) -> FetchState:
-    with tenancy.scope(account.organization_id):
-        return FetchState.objects.get(account=account)
-
-
-def set_limit(account: MailAccount, limit: int) -> None:
-    with tenancy.scope(account.organization_id):
-        StorageMeter.objects.update(limit=limit)
-
-
-def edit(account: MailAccount, **fields) -> None:
-    with tenancy.scope(account.organization_id):
-        account_services.change_mail_account(MailAccount.objects.get(pk=account.pk), account.owner, fields)
 
 
 def test_everything_is_fetched_byte_for_byte(account, server):
@@ -124,6 +76,32 @@ def test_u6_two_messages_with_one_identifier_are_both_stored(account, server):
     fetch(account)
     assert sorted(stored(account)) == sorted(LETTERS[:2])
     assert fetch(account).stored == 0
+
+
+def test_u6_the_same_bytes_listed_twice_are_stored_once(account, server):
+    server.messages.clear()
+    server.deliver((b"one", LETTERS[0]), (b"two", LETTERS[0]), (b"two", LETTERS[0]))
+    assert fetch(account).stored == 1
+    assert stored(account) == LETTERS[:1]
+    assert states(account) == ["stored"] * 3
+
+
+def test_stored_mail_under_a_new_identifier_is_known_by_its_bytes(account, server):
+    fetch(account)
+    server.messages.clear()
+    server.deliver((b"fresh", LETTERS[2]), (b"newer", factories.letter("Newer")))
+    assert fetch(account).stored == 1
+    assert len(stored(account)) == 6
+
+
+def test_u8_what_a_person_deleted_does_not_come_back_with_new_identifiers(account, server):
+    fetch(account)
+    with tenancy.scope(account.organization_id):
+        services.discard(Message.objects.filter(account=account))
+    for letter in server.messages:
+        letter.uidl = b"renumbered-" + letter.uidl
+    assert fetch(account).stored == 0
+    assert stored(account) == []
 
 
 def test_u9_identifiers_are_exact_bytes(account, server):
@@ -201,70 +179,6 @@ def test_wrong_password_counts_and_fetches_nothing(account, server):
     assert (outcome.stored, outcome.error) == (0, "authentication_failed")
     assert state_of(account).authentication_failures == 1
     assert server.counters["refused"] == 1
-
-
-class TestDeleting:
-    @pytest.fixture
-    def account(self, acme, alice, server):
-        return factories.connect(acme, alice, port=server.port, delete_from_server=True)
-
-    def test_delete_follows_the_commit(self, account, server):
-        outcome = fetch(account)
-        assert (outcome.stored, outcome.deleted) == (5, 5)
-        assert server.messages == []
-        assert stored(account) == LETTERS
-        assert states(account) == ["gone"] * 5
-
-    def test_no_delete_for_what_could_not_be_fetched(self, account, server):
-        server.faults.err_on = {"RETR 2": "-ERR corrupt"}
-        fetch(account)
-        assert len(server.messages) == 1
-        assert server.said("DELE 2") == []
-
-    def test_r3_a_lost_quit_deletes_again_later_and_never_fetches_again(self, account, server):
-        server.faults.drop_on = "QUIT"
-        outcome = fetch(account)
-        assert outcome.deleted == 0
-        assert len(server.messages) == 5
-        assert states(account) == ["dele_sent"] * 5
-        server.behave()
-        retrieved = server.counters["retrieved"]
-        outcome = fetch(account)
-        assert (outcome.stored, outcome.deleted) == (0, 5)
-        assert server.counters["retrieved"] == retrieved
-        assert server.messages == []
-
-    def test_r3_quit_was_done_but_its_answer_was_lost(self, account, server):
-        server.faults.lose_quit = True
-        fetch(account)
-        assert server.messages == []
-        server.behave()
-        server.deliver(factories.letter("New"))
-        assert fetch(account).stored == 1
-        assert sorted(states(account)) == ["gone"] * 6
-
-    def test_r20_deleting_switched_on_later_takes_what_is_stored_only(self, acme, alice, server):
-        account = factories.connect(acme, alice, port=server.port)
-        server.faults.err_on = {"RETR 5": "-ERR corrupt"}
-        fetch(account)
-        edit(account, delete_from_server=True)
-        fetch(account)
-        assert [letter.data for letter in server.messages] == [LETTERS[4]]
-
-    def test_more_than_one_session_of_deletes(self, account, server, monkeypatch):
-        monkeypatch.setattr(engine, "DELETES_A_SESSION", 2)
-        assert fetch(account).deleted == 5
-        assert server.messages == []
-        assert len(server.said("QUIT")) >= 3
-
-    def test_a_refused_delete_ends_and_is_tried_again(self, account, server, monkeypatch):
-        monkeypatch.setattr(engine, "DELETES_A_SESSION", 2)
-        server.faults.err_on = {"DELE": "-ERR no"}
-        outcome = fetch(account)
-        assert (outcome.stored, outcome.deleted) == (5, 0)
-        assert states(account) == ["delete_wanted"] * 5
-        server.behave()
-        assert fetch(account).deleted == 5
 
 
 class TestStorage:
