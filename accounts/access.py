@@ -7,7 +7,8 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
 
 from accounts import tenancy
 from accounts.models import Membership, Organization, User
@@ -22,7 +23,7 @@ class MemberRequest(HttpRequest):
     membership: Membership
 
 
-View = Callable[Concatenate[MemberRequest, P], HttpResponse]
+View = Callable[Concatenate[MemberRequest, P], HttpResponseBase]
 
 
 def memberships_of(user: User) -> list[Membership]:
@@ -33,9 +34,9 @@ def memberships_of(user: User) -> list[Membership]:
         )
 
 
-def _door(view: View[P], *, admin: bool) -> Callable[..., HttpResponse]:
+def _door(view: View[P], *, admin: bool) -> Callable[..., HttpResponseBase]:
     @wraps(view)
-    def enter(request: Any, slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def enter(request: Any, slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         organization = Organization.objects.filter(slug=slug).first()
         if organization is None:
             raise Http404
@@ -52,11 +53,11 @@ def _door(view: View[P], *, admin: bool) -> Callable[..., HttpResponse]:
     return login_required(enter)
 
 
-def member(view: View[P]) -> Callable[..., HttpResponse]:
+def member(view: View[P]) -> Callable[..., HttpResponseBase]:
     """The view is for members of the organization named in the address. It gets no `slug`: see the request."""
     return _door(view, admin=False)
 
 
-def admin(view: View[P]) -> Callable[..., HttpResponse]:
+def admin(view: View[P]) -> Callable[..., HttpResponseBase]:
     """The view is for owners and admins of the organization; others get 404 like strangers."""
     return _door(view, admin=True)

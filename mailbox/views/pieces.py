@@ -55,7 +55,7 @@ def message_body(request: MemberRequest, message: int) -> HttpResponse:
     return response
 
 
-@access.member  # type: ignore[arg-type]  # the door knows only responses made in one piece
+@access.member
 @require_safe
 def message_download(request: MemberRequest, message: int) -> HttpResponseBase:
     """The message as its server sent it, byte for byte, read from the database piece by piece."""

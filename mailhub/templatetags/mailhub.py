@@ -201,7 +201,9 @@ def side_accounts(context: template.Context) -> dict[str, Any]:
         "entries": entries,
         "folder": folder,
         "unread": sum(entry.unread for entry in entries),
-        "is_all": getattr(request.resolver_match, "url_name", "") == "mail_all",
+        # Partial answers and messages opened from "All accounts" have another address.
+        "is_all": getattr(context.get("place"), "is_all", False)
+        or getattr(request.resolver_match, "url_name", "") == "mail_all",
     }
 
 
