@@ -36,7 +36,7 @@ class ServerForm(forms.Form):
     port = forms.IntegerField(
         label=_("Port"),
         required=False,
-        widget=forms.TextInput(attrs={"inputmode": "numeric", "list": "usual-ports"}),
+        widget=forms.TextInput(attrs={"inputmode": "numeric"}),
         validators=[MinValueValidator(1), MaxValueValidator(65535)],
     )
     encryption = forms.ChoiceField(label=_("Encryption"), choices=ENCRYPTIONS, required=False)

@@ -42,12 +42,11 @@ class Action:
     is_post: bool = False
     is_primary: bool = False
     of_account: bool = True
-    anchor: str = ""
 
     def url(self, slug: str, account_id: int) -> str:
         """Where it leads, in the organization with that slug."""
         args = [slug, account_id] if self.of_account else [slug]
-        return reverse(self.url_name, args=args) + self.anchor
+        return reverse(self.url_name, args=args)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +122,8 @@ def _pause() -> Action:
     return Action(_("Pause"), "pause", "fetch_pause", is_post=True)
 
 
-def _settings(label: str, *, is_primary: bool = True) -> Action:
-    return Action(label, "key", "mail_account_edit", is_primary=is_primary, anchor="#server")
+def _settings(label: str) -> Action:
+    return Action(label, "key", "mail_account_edit", is_primary=True)
 
 
 def _paused(state: FetchState) -> Standing:

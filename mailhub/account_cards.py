@@ -77,8 +77,8 @@ def _look(card: Card) -> tuple[object, ...]:
     )
 
 
-@require_safe
 @access.member
+@require_safe
 def accounts(request: MemberRequest) -> HttpResponse:
     """The page. It asks for itself every few seconds; 204 when nothing has changed since `?seen=`."""
     cards = cards_of(request.membership)

@@ -23,8 +23,8 @@ from mailbox.models import Folder
 
 
 # ── Settings ────────────────────────────────────────────────────────────────
-@require_http_methods(["GET", "HEAD", "POST"])
 @access.member
+@require_http_methods(["GET", "HEAD", "POST"])
 def mail_account_edit(request: MemberRequest, account: int) -> HttpResponse:
     """The settings page. A POST saves name, colour and addresses; the server's part goes through a test."""
     mail_account = own_account(request, account)
@@ -48,8 +48,8 @@ def _changes(account: MailAccount, fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value != getattr(account, name)}
 
 
-@require_POST
 @access.member
+@require_POST
 def mail_account_default(request: MemberRequest, account: int) -> HttpResponse:
     """Open this account first after signing in."""
     mail_account = own_account(request, account)
@@ -60,8 +60,8 @@ def mail_account_default(request: MemberRequest, account: int) -> HttpResponse:
 
 
 # ── Order ───────────────────────────────────────────────────────────────────
-@require_POST
 @access.member
+@require_POST
 def mail_account_order(request: MemberRequest) -> HttpResponse:
     """Order the member's accounts as the posted `account` ids, or move one a place `up` or `down`."""
     accounts = list(MailAccount.objects.visible_to(request.membership).select_for_update())
@@ -91,8 +91,8 @@ def _moved(ids: list[int], chosen: int, step: int) -> list[int]:
 
 
 # ── Fetching ────────────────────────────────────────────────────────────────
-@require_POST
 @access.member
+@require_POST
 def fetch_now(request: MemberRequest, account: int) -> HttpResponse:
     """Fetch at once instead of at the next turn."""
     mail_account = own_account(request, account)
@@ -106,8 +106,8 @@ def fetch_now(request: MemberRequest, account: int) -> HttpResponse:
     return back(request)
 
 
-@require_POST
 @access.member
+@require_POST
 def fetch_pause(request: MemberRequest, account: int) -> HttpResponse:
     """Fetch nothing until resumed. A running fetch stops at its next batch and keeps what it has stored."""
     mail_account = own_account(request, account)
@@ -117,8 +117,8 @@ def fetch_pause(request: MemberRequest, account: int) -> HttpResponse:
     return back(request)
 
 
-@require_POST
 @access.member
+@require_POST
 def fetch_resume(request: MemberRequest, account: int) -> HttpResponse:
     """Fetch again, from now on."""
     mail_account = own_account(request, account)
@@ -130,8 +130,8 @@ def fetch_resume(request: MemberRequest, account: int) -> HttpResponse:
 
 
 # ── Deleting ────────────────────────────────────────────────────────────────
-@require_http_methods(["GET", "HEAD", "POST"])
 @access.member
+@require_http_methods(["GET", "HEAD", "POST"])
 def mail_account_delete(request: MemberRequest, account: int) -> HttpResponse:
     """Say what deleting takes away; do it once the address is typed in."""
     mail_account = own_account(request, account)

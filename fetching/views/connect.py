@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -31,8 +33,8 @@ _SAVING_SECONDS = 60
 
 
 # ── The page ────────────────────────────────────────────────────────────────
-@require_safe
 @access.member
+@require_safe
 def connect(request: MemberRequest) -> HttpResponse:
     """The form; with `?test=` also how that test stands, for pages without script."""
     test = pages.test_id(request.GET.get("test", ""))
@@ -53,8 +55,8 @@ def _initial(request: MemberRequest, tested: dict[str, Any] | None) -> dict[str,
 
 
 # ── The test ────────────────────────────────────────────────────────────────
-@require_POST
 @access.member
+@require_POST
 def connect_test(request: MemberRequest) -> HttpResponse:
     """Test the settings of a new account, in a worker."""
     form = ConnectForm(request.POST, membership=request.membership)
@@ -66,8 +68,8 @@ def connect_test(request: MemberRequest) -> HttpResponse:
     return _show_errors(request, pages.CONNECT_FORM, pages.CONNECT_PAGE, context)
 
 
-@require_POST
 @access.member
+@require_POST
 def mail_account_test(request: MemberRequest, account: int) -> HttpResponse:
     """Test changed settings of an existing account, in a worker."""
     mail_account = own_account(request, account)
@@ -102,8 +104,8 @@ def _show_errors(request: MemberRequest, part: str, page: str, context: dict[str
     return reswap(retarget(render(request, part, context), "#connect-form"), "outerHTML")
 
 
-@require_safe
 @access.member
+@require_safe
 def connect_status(request: MemberRequest, test: str) -> HttpResponse:
     """How a test stands; the part asks for itself again until it is over."""
     if not is_htmx(request):
@@ -112,15 +114,17 @@ def connect_status(request: MemberRequest, test: str) -> HttpResponse:
 
 
 def _show_result(request: MemberRequest, test: str) -> HttpResponse:
-    result = pages.result_of(request.membership, test)
-    response = render(request, pages.RESULT, {"test": test, "result": result})
+    asked = request.GET.get("since", "")
+    since = int(asked) if re.fullmatch(r"\d{1,12}", asked, re.ASCII) else int(time.time())
+    result = pages.result_of(request.membership, test, since)
+    response = render(request, pages.RESULT, {"test": test, "since": since, "result": result})
     response["Cache-Control"] = "no-store"
     return response
 
 
 # ── Saving ──────────────────────────────────────────────────────────────────
-@require_POST
 @access.member
+@require_POST
 def connect_save(request: MemberRequest) -> HttpResponse:
     """Save what a passed test has proven: a new account, or new settings of an existing one."""
     test = pages.test_id(request.POST.get("test", ""))

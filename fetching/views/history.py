@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, Q, Sum
 from django.db.models.functions import TruncDate
@@ -17,22 +17,38 @@ from django.views.decorators.http import require_safe
 
 from accounts import access
 from accounts.access import MemberRequest
-from accounts.failures import Failure, describe
+from accounts.failures import describe
 from accounts.models import MailAccount
 from fetching import states
 from fetching.models import FetchRun, RemoteMessage
 from fetching.views.common import own_account
 from fetching.wording import duration, number
 
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
 PAGE = 50
 DAYS = 14
 _FAILED = [FetchRun.State.FAILED, FetchRun.State.INTERRUPTED]
 FILTERS = {"all": Q(), "new": Q(stored__gt=0), "trouble": Q(state__in=_FAILED)}
+FILTER_LABELS = {
+    "all": gettext_lazy("All"),
+    "new": gettext_lazy("New mail"),
+    "trouble": gettext_lazy("Trouble"),
+}
 _MARKS = {
     FetchRun.State.DONE: ("ok", "check", gettext_lazy("Worked")),
     FetchRun.State.RUNNING: ("info", "spinner", gettext_lazy("Running")),
     FetchRun.State.FAILED: ("warn", "clock", gettext_lazy("Failed")),
     FetchRun.State.INTERRUPTED: ("warn", "clock", gettext_lazy("Interrupted")),
+}
+_WHY_LEFT: dict[str, _StrPromise] = {
+    RemoteMessage.State.TOO_BIG: gettext_lazy(
+        "Larger than your plan allows. You can read it at the provider."
+    ),
+    RemoteMessage.State.QUARANTINED: gettext_lazy(
+        "Set aside, because fetching failed again and again. You can read it at the provider."
+    ),
 }
 # The chart's drawing space; the style sheet scales it.
 _COLUMN, _HEIGHT = 50, 100
@@ -74,15 +90,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class LeftThere:
-    """Messages that will not be fetched, by reason."""
+    """Messages that will not be fetched: how many, their size in bytes together, and why."""
 
-    failure: Failure
     count: int
     size: int
+    why: str
 
 
-@require_safe
 @access.member
+@require_safe
 def fetch_history(request: MemberRequest, account: int) -> HttpResponse:
     """The history page; `?show=` new or trouble, `?before=` a run's id for the older ones."""
     mail_account = own_account(request, account)
@@ -100,6 +116,7 @@ def fetch_history(request: MemberRequest, account: int) -> HttpResponse:
         "older": page[PAGE - 1].pk if len(page) > PAGE else None,
         "is_first_page": not before,
         "show": show,
+        "filters": FILTER_LABELS.items(),
         "left_there": _left_there(mail_account),
         **_fortnight(mail_account),
     }
@@ -158,7 +175,6 @@ def _fortnight(account: MailAccount) -> dict[str, Any]:
 
 
 def _left_there(account: MailAccount) -> list[LeftThere]:
-    states_of_rest = [RemoteMessage.State.TOO_BIG, RemoteMessage.State.QUARANTINED]
-    rows = RemoteMessage.objects.filter(account=account, state__in=states_of_rest).values_list("error_code")
-    counted = rows.annotate(Count("pk"), Sum("size", default=0)).order_by("error_code")
-    return [LeftThere(describe(code), count, size) for code, count, size in counted]
+    rows = RemoteMessage.objects.filter(account=account, state__in=_WHY_LEFT).values_list("state")
+    counted = rows.annotate(Count("pk"), Sum("size", default=0)).order_by("state")
+    return [LeftThere(count, size, str(_WHY_LEFT[state])) for state, count, size in counted]

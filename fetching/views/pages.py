@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings as site
@@ -23,6 +25,8 @@ CONNECT_FORM = "settings/accounts/_connect_form.html"
 EDIT_PAGE = "settings/accounts/edit.html"
 SERVER_FORM = "settings/accounts/_server_form.html"
 RESULT = "settings/accounts/_result.html"
+# A test waits in the queue at most 120 seconds (fetching/tasks.py) and then takes at most 90.
+LOST_SECONDS = 240
 
 
 def test_id(text: str) -> str:
@@ -35,11 +39,20 @@ def tested_settings(membership: Membership, test: str) -> dict[str, Any] | None:
     return probing.settings_of(test, membership) if test_id(test) else None
 
 
-def result_of(membership: Membership, test: str) -> results.Result | None:
-    """What to show of a test; None when there is no such test (any more)."""
+def result_of(membership: Membership, test: str, asked_since: float = 0) -> results.Result | None:
+    """What to show of a test; None when there is no such test (any more).
+
+    `asked_since` is when the page began to ask (0: just now). A test that is not over long after can only have
+    lost its worker, and a person should not wait for it.
+    """
     tested = tested_settings(membership, test)
     probe = probing.result(test, membership) if tested else None
-    return results.of(probe, tested, membership) if probe and tested else None
+    if not probe or not tested:
+        return None
+    is_over = probe.state in ("passed", "failed")
+    if not is_over and asked_since and time.time() - asked_since > LOST_SECONDS:
+        probe = replace(probe, state="failed", error="internal")
+    return results.of(probe, tested, membership)
 
 
 def connect_context(request: MemberRequest, form: ConnectForm, test: str = "") -> dict[str, Any]:
@@ -72,12 +85,16 @@ def edit_context(
     tested = tested_settings(request.membership, test)
     if tested:
         initial |= {name: tested[name] for name in ("host", "port", "encryption", "username")}
-    preset = providers.by_slug(account.provider)
+    preset, standing = providers.by_slug(account.provider), states.of(account)
+    if server_form is None:
+        server_form = ServerForm(membership=request.membership, account=account, initial=initial)
+    if standing.kind == states.Kind.PASSWORD:
+        server_form.fields["password"].widget.attrs["autofocus"] = True
     return {
         "account": account,
-        "standing": states.of(account),
+        "standing": standing,
         "account_form": form or AccountForm(initial=initial),
-        "form": server_form or ServerForm(membership=request.membership, account=account, initial=initial),
+        "form": server_form,
         "hues": HUES,
         "preset": preset,
         "test": test,

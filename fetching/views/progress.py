@@ -52,8 +52,8 @@ class Seen:
         return f"{self.run}.{self.stored}.{self.told}.{self.kind}"
 
 
-@require_safe
 @access.member
+@require_safe
 def fetch_progress(request: MemberRequest, account: int) -> HttpResponse:
     """One account's progress as a part of a page; `?card=1` for the account's card, else the list's strip.
 

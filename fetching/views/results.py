@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.dateparse import parse_date
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -157,7 +159,19 @@ def _note(step: dict[str, Any], settings: dict[str, Any]) -> str:
             return _("So nothing is fetched twice")
         case "listed" | "greeting":
             return ""
+        case "secure":
+            return _secure(str(step["detail"]))
     return str(step["detail"])
+
+
+def _secure(detail: str) -> str:
+    """ "TLS 1.3, 2027-03-14" in the reader's words; the date is when the certificate runs out."""
+    version, _comma, until = detail.partition(", ")
+    day = parse_date(until) if until else None
+    if day is None:
+        return detail
+    words = {"version": version, "date": date_format(day, "j F Y")}
+    return _("%(version)s, certificate valid until %(date)s") % words
 
 
 def _answer(probe: Probe) -> str:
@@ -189,7 +203,7 @@ def _hints(code: str, failure: Failure, settings: dict[str, Any]) -> Iterator[Hi
 
 def _sign_in_hints(settings: dict[str, Any]) -> Iterator[Hint]:
     provider = providers.by_slug(settings.get("provider", ""))
-    yield Hint(_("Type the password again. Capital letters matter."))
+    yield Hint(_("Capital letters matter in a password."))
     if provider and provider.app_password:
         yield Hint(
             _("%(provider)s wants an app password instead of the one you sign in with there.")
@@ -203,7 +217,6 @@ def _sign_in_hints(settings: dict[str, Any]) -> Iterator[Hint]:
         yield Hint(_("Some providers want only the part before the @ as the user name."), "username", local)
     elif email:
         yield Hint(_("Some providers want the whole address as the user name."), "username", email)
-    yield Hint(_("Check that POP3 is switched on at the provider."))
 
 
 def _port_hints(settings: dict[str, Any]) -> Iterator[Hint]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import timedelta
 
@@ -10,20 +11,12 @@ from django.utils import timezone
 
 from accounts import tenancy
 from accounts.models import AuditEvent, MailAccount
-from fetching import tasks
 from fetching.models import FetchState
 from mailbox.models import Message
 from tests import factories
 
 ACCOUNTS = "/o/acme/settings/accounts/"
 FORM = {"email": "alice@post.example", "name": "Post", "hue": "teal", "after_fetching": "leave"}
-
-
-@pytest.fixture
-def queued(monkeypatch) -> list[tuple]:
-    calls: list[tuple] = []
-    monkeypatch.setattr(tasks.fetch_account, "delay", lambda *args: calls.append(args))
-    return calls
 
 
 @pytest.fixture
@@ -116,6 +109,7 @@ def test_trouble_puts_the_servers_part_first(account, page, as_alice):
     text = as_alice.get(page).text
     assert text.index("Server and password") < text.index("Name and addresses")
     assert "The provider no longer accepts the password." in text
+    assert re.search(r'<input type="password"[^>]*autofocus', text)
 
 
 def test_another_becomes_the_default(account, acme, alice, press):
@@ -164,7 +158,7 @@ def test_nobody_orders_anothers_accounts(acme, three, bob, as_bob):
 def test_fetch_now_claims_and_queues_after_the_commit(account, press, queued):
     answer = press(f"{ACCOUNTS}{account.pk}/fetch/")
     assert "Mail of “Alice at Post” is being fetched." in answer.text
-    assert queued == [(account.organization_id, account.pk, str(state_of(account).lease_token))]
+    assert queued == [("fetch", account.organization_id, account.pk, str(state_of(account).lease_token))]
 
 
 def test_a_running_fetch_is_not_started_again(account, press, queued):

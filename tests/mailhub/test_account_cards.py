@@ -61,7 +61,7 @@ def test_a_password_is_asked_for_in_red(account, as_alice):
     assert "badge-bad" in text
     assert "Needs a password" in text
     assert "notice-bad" in text
-    assert f'href="/o/acme/settings/accounts/{account.pk}/#server"' in text
+    assert f'href="/o/acme/settings/accounts/{account.pk}/"' in text
 
 
 def test_waiting_for_space_leads_to_the_storage_page(account, as_alice):

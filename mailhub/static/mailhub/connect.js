@@ -67,23 +67,24 @@ function apply(preset) {
   showServer(preset);
 }
 
-/* The preset's server as one line with "Change", or the fields. */
+/* The preset's server as one line with "Change", or the fields; neither before anything is known. */
 function showServer(preset) {
   const line = byId("server-line");
-  const fields = byId("server-fields");
-  if (!line) return;
-  const isPreset = Boolean(preset?.host) && !showFields && SERVER.every((name) => !touched.has(name)) && !hasError(fields);
-  line.hidden = !isPreset;
-  fields.hidden = isPreset;
-  if (isPreset) {
-    const words = { host: preset.host, port: preset.port, encryption: encryptionWord(preset.encryption) };
-    line.querySelector("[data-server-words]").textContent = line.dataset.words.replace(/\{(\w+)\}/g, (_, key) => words[key]);
-    line.querySelector("[data-username-words]").textContent = preset.style === "local" ? line.dataset.local : line.dataset.full;
-  }
   byId("plain-warning").hidden = input("encryption").value !== "plain";
+  if (!line) return;
+  const isPreset = Boolean(preset?.host) && !showFields && SERVER.every((name) => !touched.has(name)) && !hasError();
+  const isUnknown = !preset && !showFields && !touched.has("host") && !hasError() && !isAddress(input("email").value);
+  line.hidden = !isPreset;
+  for (const field of serverFields()) field.hidden = isPreset || isUnknown || Boolean(preset?.isClosed);
+  if (!isPreset) return;
+  const words = { host: preset.host, port: preset.port, encryption: encryptionWord(preset.encryption) };
+  line.querySelector("[data-server-words]").textContent = line.dataset.words.replace(/\{(\w+)\}/g, (_, key) => words[key]);
+  line.querySelector("[data-username-words]").textContent = preset.style === "local" ? line.dataset.local : line.dataset.full;
 }
 
-const hasError = (part) => part.querySelector("[aria-invalid=true], .error") !== null;
+const isAddress = (text) => /@[^@\s]+\.[a-z]{2,}\s*$/i.test(text);
+const serverFields = () => SERVER.map((name) => input(name).closest(".field"));
+const hasError = () => serverFields().some((field) => field.querySelector("[aria-invalid=true], .error"));
 const encryptionWord = (value) => [...input("encryption").options].find((option) => option.value === value)?.text ?? value;
 
 /* ── Typing ── */
@@ -103,20 +104,24 @@ function onInput(event) {
   makeStale();
 }
 
+let typing = 0;
 function onEmail() {
-  const preset = choseTile ? chosenPreset() : presetFor(input("email").value);
-  if (!choseTile) {
-    for (const tile of form().querySelectorAll("input[name=provider]")) tile.checked = tile.value === preset?.slug;
-    apply(preset);
-  } else if (!touched.has("username")) {
-    set("username", usernameFor(preset));
+  clearTimeout(typing);
+  if (choseTile) {
+    if (!touched.has("username")) set("username", usernameFor(chosenPreset()));
+    return;
   }
+  const preset = presetFor(input("email").value);
+  for (const tile of form().querySelectorAll("input[name=provider]")) tile.checked = tile.value === preset?.slug;
+  // An unknown domain may be a known one half typed.
+  if (preset) apply(preset);
+  else typing = setTimeout(() => apply(chosenPreset()), 300);
 }
 
 function onEncryption() {
   const port = input("port");
   if (port.value === "" || Object.values(PORTS).includes(port.value)) port.value = PORTS[input("encryption").value];
-  byId("plain-warning").hidden = input("encryption").value !== "plain";
+  showServer(chosenPreset());
 }
 
 function makeStale() {
@@ -125,6 +130,7 @@ function makeStale() {
   const notice = result?.querySelector("[data-stale]");
   if (save) save.disabled = true;
   if (notice && save) notice.hidden = false;
+  if (save) byId("test-button").classList.add("btn-primary");
 }
 
 /* ── Buttons ── */
@@ -135,7 +141,7 @@ function fillDemo(button) {
   for (const name of ["email", "name", ...SERVER, "password"]) set(name, button.dataset[name] ?? "");
   SERVER.forEach((name) => touched.add(name));
   byId("provider-note").replaceChildren();
-  showServer(undefined);
+  showServer(presetOf("other"));
   makeStale();
   byId("test-button").disabled = false;
   byId("test-button").focus();
@@ -144,7 +150,7 @@ function fillDemo(button) {
 function fillHint(button) {
   const field = byId(button.dataset.fill);
   showFields = true;
-  showServer(undefined);
+  showServer(chosenPreset());
   field.value = button.dataset.value;
   touched.add(field.name);
   makeStale();
@@ -154,9 +160,9 @@ function fillHint(button) {
 function goTo(link) {
   const field = document.querySelector(link.getAttribute("href"));
   if (!field) return;
-  if (byId("server-fields").contains(field)) {
+  if (SERVER.includes(field.name)) {
     showFields = true;
-    showServer(undefined);
+    showServer(chosenPreset());
   }
   field.scrollIntoView({ block: "center" });
   field.focus({ preventScroll: true });
@@ -166,7 +172,7 @@ document.addEventListener("click", (event) => {
   const on = (selector) => event.target.closest?.(selector);
   if (on("[data-change]")) {
     showFields = true;
-    showServer(undefined);
+    showServer(chosenPreset());
     input("host").focus();
   }
   if (on("[data-demo]")) fillDemo(on("[data-demo]"));
@@ -189,12 +195,22 @@ document.addEventListener("htmx:load", (event) => {
   if (part.id === "connect-form") {
     // The server never sends a password back; it stays where it was typed.
     set("password", password);
-    showFields = showFields || hasError(byId("server-fields"));
+    showFields = showFields || hasError();
     showServer(chosenPreset());
-    part.querySelector("[aria-invalid=true]")?.focus();
+    const wrong = part.querySelector("[aria-invalid=true]");
+    if (wrong) wrong.focus();
+    else part.scrollIntoView({ block: "start" });
   }
   if (part.id === "result") showResult(part);
 });
+
+/* The field that a failed test points at, until it is edited or tested again. */
+let flagged = null;
+function flag(field) {
+  if (flagged && flagged !== field) flagged.removeAttribute("aria-invalid");
+  flagged = field;
+  field?.setAttribute("aria-invalid", "true");
+}
 
 let said = "";
 function showResult(result) {
@@ -213,7 +229,8 @@ function showResult(result) {
   const button = byId("test-button");
   button.classList.toggle("btn-primary", state !== "passed");
   if (isOver) button.querySelector("span").textContent = button.dataset.again;
-  if (state === "failed" && field) input(field)?.setAttribute("aria-invalid", "true");
+  if (state === "failed" && field) flag(input(field));
+  else flag(null);
 }
 
 /* ── The start: what the server has written is what was typed ── */
@@ -223,7 +240,7 @@ if (form() && byId("server-line")) {
   const preset = chosenPreset();
   const isPreset = preset?.host && input("host").value === preset.host;
   if (input("host").value && !isPreset) SERVER.forEach((name) => touched.add(name));
-  showFields = hasError(byId("server-fields"));
+  showFields = hasError();
   showServer(preset);
 }
 if (byId("result")?.dataset.state) showResult(byId("result"));
