@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -143,8 +143,19 @@ def change_mail_account(account: MailAccount, actor: User, fields: Mapping[str, 
         if moved:
             MailAccount.objects.filter(pk=account.pk).update(generation=F("generation") + 1)
             account.refresh_from_db(fields=["generation"])
-        signals.mail_account_changed.send(MailAccount, account=account)
+        is_reach = any(name in values for name in REACH)
+        signals.mail_account_changed.send(MailAccount, account=account, is_reach=is_reach)
         record(account.organization_id, actor, "mail_account.changed", account.email, fields=sorted(values))
+
+
+def order_mail_accounts(membership: Membership, ids: Sequence[int]) -> None:
+    """Put the member's accounts in this order; the side panel shows them so, and what is not named comes last."""
+    with transaction.atomic():
+        accounts = list(MailAccount.objects.visible_to(membership).select_for_update())
+        places = {key: place for place, key in enumerate(ids, 1)}
+        for account in accounts:
+            account.position = places.get(account.pk, len(places) + 1)
+        MailAccount.objects.bulk_update(accounts, ["position"])
 
 
 def delete_mail_account(account: MailAccount, actor: User) -> None:

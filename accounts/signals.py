@@ -8,7 +8,8 @@ organization_founded = Signal()
 # account: MailAccount. Sent inside the transaction that created it.
 mail_account_added = Signal()
 
-# account: MailAccount. Sent inside the transaction, after the new settings were saved.
+# account: MailAccount, is_reach: bool (settings of how the mailbox is reached were tested and saved, not only a
+# name). Sent inside the transaction, after saving.
 mail_account_changed = Signal()
 
 # account: MailAccount. Sent inside the transaction, before the row is deleted.

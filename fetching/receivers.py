@@ -22,10 +22,10 @@ def start_fetching(sender: type[MailAccount], account: MailAccount, **kwargs: An
 
 
 @receiver(mail_account_changed)
-def fetch_again(sender: type[MailAccount], account: MailAccount, **kwargs: Any) -> None:
+def fetch_again(sender: type[MailAccount], account: MailAccount, is_reach: bool, **kwargs: Any) -> None:
     """Settings were edited and tested: a disabled account starts again, a paused one stays paused."""
     state = FetchState.objects.get(account=account)
-    if state.status != FetchState.Status.PAUSED:
+    if is_reach and state.status != FetchState.Status.PAUSED:
         schedule.resume(account.pk)
 
 

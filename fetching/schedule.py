@@ -187,7 +187,11 @@ def _in(seconds: int) -> Any:
 def pause(state: FetchState) -> None:
     """A person pauses the account; a running fetch loses its lease and stops at its next batch."""
     FetchState.objects.filter(pk=state.pk).update(
-        status=FetchState.Status.PAUSED, next_run_at=None, lease_token=None, lease_until=None
+        status=FetchState.Status.PAUSED,
+        paused_since=Now(),
+        next_run_at=None,
+        lease_token=None,
+        lease_until=None,
     )
 
 

@@ -64,17 +64,14 @@ def mail_account_default(request: MemberRequest, account: int) -> HttpResponse:
 @require_POST
 def mail_account_order(request: MemberRequest) -> HttpResponse:
     """Order the member's accounts as the posted `account` ids, or move one a place `up` or `down`."""
-    accounts = list(MailAccount.objects.visible_to(request.membership).select_for_update())
-    ids = [account.pk for account in accounts]
+    ids = list(MailAccount.objects.visible_to(request.membership).values_list("pk", flat=True))
     if moved := _numbers(request.POST.getlist("up") + request.POST.getlist("down")):
         ids = _moved(ids, moved[0], -1 if "up" in request.POST else 1)
     else:
         wanted = _numbers(request.POST.getlist("account"))
         # What was not named (connected meanwhile, in another window) keeps its place at the end.
         ids = [key for key in dict.fromkeys(wanted) if key in ids] + [key for key in ids if key not in wanted]
-    for account in accounts:
-        account.position = ids.index(account.pk) + 1
-    MailAccount.objects.bulk_update(accounts, ["position"])
+    services.order_mail_accounts(request.membership, ids)
     return HttpResponse(status=204) if request.headers.get("X-Requested-With") else back(request)
 
 
