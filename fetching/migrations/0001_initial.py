@@ -77,6 +77,7 @@ class Migration(migrations.Migration):
                 ('stored_at', models.DateTimeField(null=True)),
                 ('missing_since', models.DateTimeField(null=True)),
                 ('message_id', models.BigIntegerField(null=True)),
+                ('sha256', models.BinaryField(max_length=32, null=True)),
                 ('failures', models.PositiveSmallIntegerField(default=0)),
                 ('error_code', models.CharField(blank=True, max_length=40)),
                 ('error_text', models.CharField(blank=True, max_length=200)),
@@ -86,6 +87,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'remote message',
                 'verbose_name_plural': 'remote messages',
+                'indexes': [models.Index(fields=['account', 'sha256'], name='remote_message_bytes')],
                 'constraints': [models.UniqueConstraint(models.F('account'), models.Func('uidl', function='sha256', output_field=models.BinaryField()), models.F('occurrence'), name='each_remote_message_once')],
             },
         ),

@@ -110,7 +110,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='message',
-            index=models.Index(fields=['account', 'sha256'], name='message_same_bytes'),
+            index=models.Index(fields=['account'], name='message_account'),
         ),
         Guard("mailbox_folder"),
         Guard("mailbox_message"),
