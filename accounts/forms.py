@@ -15,6 +15,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.text import capfirst
 from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 
@@ -106,7 +107,7 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
 
 def language_choices() -> list[tuple[str, str]]:
     """Each language by its own name: who looks for theirs may not read the present one."""
-    return [(code, get_language_info(code)["name_local"].capitalize()) for code, _name in settings.LANGUAGES]
+    return [(code, capfirst(get_language_info(code)["name_local"])) for code, _name in settings.LANGUAGES]
 
 
 def time_zone_choices() -> list[tuple[str, list[tuple[str, str]]]]:

@@ -31,7 +31,8 @@ def duration(seconds: float) -> str:
 def clock(moment: datetime) -> str:
     """A moment in the reader's time zone: "14:32" for today, else "3 November, 14:32"."""
     local = timezone.localtime(moment)
-    time = date_format(local, "H:i")
+    # Translators: the time of day in Django's format characters; "H.i" is 09.42
+    time = date_format(local, _("H:i"))
     if local.date() == timezone.localdate():
         return time
     return _("%(date)s, %(time)s") % {"date": date_format(local, "j F"), "time": time}

@@ -69,7 +69,8 @@ def _days_between(moment: datetime, now: datetime) -> int:
 
 def clock(moment: datetime) -> str:
     """The time of day, "09:42"."""
-    return date_format(timezone.localtime(moment), "H:i")
+    # Translators: the time of day in Django's format characters; "H.i" is 09.42
+    return date_format(timezone.localtime(moment), _("H:i"))
 
 
 def day(moment: datetime, now: datetime | None = None) -> str:
@@ -92,7 +93,8 @@ def list_date(moment: datetime, now: datetime | None = None) -> str:
 
 def full_date(moment: datetime) -> str:
     """Everything: "Monday 23 November 2026, 09:42"."""
-    return date_format(timezone.localtime(moment), "l j F Y, H:i")
+    # Translators: weekday, date and time in Django's format characters
+    return date_format(timezone.localtime(moment), _("l j F Y, H:i"))
 
 
 def span(duration: timedelta) -> str:
