@@ -137,7 +137,9 @@ def faults_of(entry: Entry, plural_forms: int) -> Iterator[str]:
     allowed = set(PLACEHOLDER.findall(singular)) | set(PLACEHOLDER.findall(plural))
     for text in entry.translations:
         used = set(PLACEHOLDER.findall(text))
-        if not used <= allowed or (text == entry.translations[-1] and set(PLACEHOLDER.findall(source)) - used):
+        if not used <= allowed or (
+            text == entry.translations[-1] and set(PLACEHOLDER.findall(source)) - used
+        ):
             yield "other placeholders"
         if sorted(TAG.findall(text)) != sorted(TAG.findall(source)):
             yield "other tags"
