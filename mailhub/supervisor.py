@@ -160,8 +160,12 @@ def stop_running(home: Path, seconds: float = 20) -> bool:
 
 
 def end_leftovers(home: Path, grace: float = 3) -> bool:
-    """End the programs that a killed supervisor of this home left running; True if there were any."""
-    left = [process for process in _recorded(home) if _is_alive(process)]
+    """End the programs that a killed supervisor of this home left running; True if one was killed.
+
+    Its programs may have ended by themselves meanwhile; the record, which a clean end removes, tells of it all the same.
+    """
+    recorded = _recorded(home)
+    left = [process for process in recorded if _is_alive(process)]
     for process in left:
         with contextlib.suppress(ProcessLookupError):
             os.kill(process["pid"], signal.SIGTERM)
@@ -170,7 +174,7 @@ def end_leftovers(home: Path, grace: float = 3) -> bool:
         if _is_alive(process):
             _kill_group(process["pid"])
     (home / "up.json").unlink(missing_ok=True)
-    return bool(left)
+    return bool(recorded)
 
 
 def _known(pid: int) -> Known:

@@ -278,7 +278,7 @@ def test_streaming_a_message_that_is_gone_ends_at_once(acme, scope):
 
 
 # ── Two at once ─────────────────────────────────────────────────────────────
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_two_writers_on_the_same_messages_neither_deadlock_nor_miscount(account, acme):
     ids = deliver(account, *[letter(f"Letter {n}") for n in range(20)])
     start = threading.Barrier(4, timeout=30)

@@ -218,7 +218,7 @@ def test_an_empty_batch_is_nothing(inbox):
 
 
 # ── Tenancy ─────────────────────────────────────────────────────────────────
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_outside_the_scope_nothing_can_be_stored(account, acme):
     with tenancy.scope(acme.pk):
         folder = Folder.objects.select_related("account").get(account=account, role=Folder.Role.INBOX)
@@ -228,7 +228,7 @@ def test_outside_the_scope_nothing_can_be_stored(account, acme):
         assert not Message.objects.exists()
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_nor_in_the_scope_of_another_organization(account, acme, umbrella):
     with tenancy.scope(acme.pk):
         folder = Folder.objects.select_related("account").get(account=account, role=Folder.Role.INBOX)

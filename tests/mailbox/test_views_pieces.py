@@ -205,7 +205,7 @@ def test_the_download_is_byte_for_byte_what_came(as_alice, account, monkeypatch)
     assert response["X-Content-Type-Options"] == "nosniff"
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_the_download_reads_in_scopes_of_its_own_after_the_view_has_ended(as_alice, account, acme):
     raw = letter(body="y" * 5000)
     [key] = deliver(account, raw)
