@@ -165,7 +165,11 @@ document.addEventListener("htmx:afterSwap", (event) => {
   const isFirst = "first" in (find("#list")?.dataset ?? {});
   const isAtTop = (find("#messages")?.scrollTop ?? 0) < NEAR_TOP;
   const isFree = !document.body.classList.contains("is-selecting");
-  if (isFirst && isAtTop && isFree) find("#fresh [data-fresh]")?.click();
+  const link = find("#fresh [data-fresh]");
+  // Not a click: htmx does not know the link yet, so the browser would follow it and close the open message.
+  if (link && isFirst && isAtTop && isFree) {
+    htmx.ajax("GET", link.getAttribute("href"), { target: "#list", swap: "outerHTML" });
+  }
 });
 
 /* ── Keyboard ── */
