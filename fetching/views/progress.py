@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Self
 
 from django.db.models import Sum
@@ -29,6 +30,8 @@ from fetching.wording import duration, number
 BUSY_SECONDS, IDLE_SECONDS = 1, 10
 # While mail streams in, lists are told so no more often than this.
 TELL_SECONDS = 3
+# A page that has just come may have been made before a fetch that ended so long ago; lists look by themselves then.
+FRESH_SECONDS = 15
 # A later fetch shows a bar only when it takes a while; else it would flash by every few minutes.
 WORTH_MESSAGES, WORTH_SECONDS = 25, 3
 
@@ -114,8 +117,10 @@ def _arrived(account: MailAccount, run: FetchRun | None, before: Seen | None) ->
     if run is None:
         return False
     if before is None:
-        # Between the list and this first question a running fetch may have stored more than the list shows.
-        return run.state == FetchRun.State.RUNNING and run.stored > 0
+        # Between the list and this first question a fetch may have stored more than the list shows; a small
+        # first one may even be over.
+        fresh = run.finished_at is None or run.finished_at > timezone.now() - timedelta(seconds=FRESH_SECONDS)
+        return run.stored > 0 and fresh
     since = FetchRun.objects.filter(account=account, pk__gte=before.run)
     return int(since.aggregate(total=Sum("stored", default=0))["total"]) > before.stored
 

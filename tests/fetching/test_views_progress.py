@@ -206,6 +206,19 @@ def test_mail_of_a_whole_fetch_between_two_questions(running, account, ask):
     assert set(ask.events) == {"mail-arrived"}
 
 
+@pytest.mark.parametrize(("age", "told"), [(1, {"mail-arrived"}), (60, set())])
+def test_a_fetch_that_ended_before_the_first_question_is_told_while_it_is_fresh(
+    running, account, ask, age, told
+):
+    with tenancy.scope(account.organization_id):
+        FetchState.objects.filter(account=account).update(lease_token=None, lease_until=None)
+        FetchRun.objects.filter(pk=running.pk).update(
+            state=FetchRun.State.DONE, finished_at=timezone.now() - timedelta(seconds=age)
+        )
+    ask()
+    assert set(ask.events) == told
+
+
 def test_a_fetch_without_new_mail_tells_nothing(running, account, ask):
     end(running)
     ask()
