@@ -162,7 +162,7 @@ def stop_running(home: Path, seconds: float = 20) -> bool:
 def end_leftovers(home: Path, grace: float = 3) -> bool:
     """End the programs that a killed supervisor of this home left running; True if one was killed.
 
-    Its programs may have ended by themselves meanwhile; the record, which a clean end removes, tells of it all the same.
+    Its programs may have ended by themselves meanwhile; the record, which a clean end removes, still tells of it.
     """
     recorded = _recorded(home)
     left = [process for process in recorded if _is_alive(process)]
