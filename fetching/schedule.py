@@ -137,8 +137,9 @@ def fail(claim: Claim, error: MailError) -> bool:
         " authentication_failures = CASE WHEN %s THEN authentication_failures + 1 ELSE authentication_failures END,"
         " connection_failures = CASE WHEN %s THEN connection_failures + 1 ELSE 0 END,"
         f" status = CASE WHEN {_STOPS} THEN 'failed' ELSE 'backing_off' END,"
-        f" next_run_at = CASE WHEN {_STOPS} THEN NULL ELSE statement_timestamp() + make_interval(secs => {_JITTER} *"
-        f" greatest(%s, least({MAX_BACK_OFF_SECONDS}, {_delay(failure.error_class)}))) END",
+        # A delay that the server states is kept whole; only our own guess is jittered.
+        f" next_run_at = CASE WHEN {_STOPS} THEN NULL ELSE statement_timestamp() + make_interval(secs =>"
+        f" greatest(%s, {_JITTER} * least({MAX_BACK_OFF_SECONDS}, {_delay(failure.error_class)}))) END",
         [error.code, error.server_text, authentication, unreachable]
         + [stops_now, authentication, unreachable] * 2
         + [error.retry_after or 0],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -30,11 +31,12 @@ SUMS = sorted(hashlib.sha256(raw.replace(b"\n", b"\r\n")).hexdigest() for raw in
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("dovecot")
-    for parent in (folder, folder.parent, folder.parent.parent):
-        parent.chmod(0o755)  # Dovecot's processes are other users when root starts it
-    with dovecot.Dovecot(folder, {USER: PASSWORD, "drop": PASSWORD}) as running:
+def server():
+    # Not pytest's folder, which is its owner's alone: Dovecot's processes are other users when root starts it.
+    with (
+        tempfile.TemporaryDirectory(prefix="mailhub-dovecot-") as name,
+        dovecot.Dovecot(Path(name), {USER: PASSWORD, "drop": PASSWORD}) as running,
+    ):
         running.fill(USER, MAIL)
         running.fill("drop", MAIL[:30])
         yield running
