@@ -127,16 +127,14 @@ class _Session:
 
     def run(self) -> None:
         """List, retrieve, delete, and say how it ended."""
-        address = ServerAddress(self.account.host, self.account.port, self.account.encryption)
-        credentials = Credentials(self.account.username, self.account.password)
-        source = self.connect(address, credentials, self.limits)
+        self.source = self._open()
         try:
-            self._plan(source.listing())
-            self._retrieve(source)
-            source = self._delete(source, lambda: self.connect(address, credentials, self.limits))
-            source.quit()
+            self._plan(self.source.listing())
+            self._retrieve(self.source)
+            self._delete()
+            self.source.quit()
         finally:
-            source.close()
+            self.source.close()  # the one that is open now, which may be a later one than the first
         self.end(FetchRun.State.DONE)
         schedule.succeed(
             self.claim,
@@ -144,6 +142,11 @@ class _Session:
             waiting_messages=len(self.waiting),
             waiting_bytes=sum(remote.size for remote in self.waiting),
         )
+
+    def _open(self) -> Source:
+        address = ServerAddress(self.account.host, self.account.port, self.account.encryption)
+        credentials = Credentials(self.account.username, self.account.password)
+        return self.connect(address, credentials, self.limits)
 
     # ── listing ────────────────────────────────────────────────────────────
     def _plan(self, listing: Listing) -> None:
@@ -281,11 +284,11 @@ class _Session:
             rows.filter(failures__gte=QUARANTINE_AFTER).update(state=RemoteMessage.State.QUARANTINED)
 
     # ── deleting ───────────────────────────────────────────────────────────
-    def _delete(self, source: Source, reconnect: Callable[[], Source]) -> Source:
-        """Delete what is safely stored, a hundred a session; returns the source that is open at the end."""
+    def _delete(self) -> None:
+        """Delete what is safely stored, a hundred a session; `source` is the last of these at the end."""
         # After a suspected reset (U8) identifiers are not to be trusted: the next session deletes.
         if not self.account.delete_from_server or self.difference.is_reset:
-            return source
+            return
         numbers = {remote.row: remote.number for remote in self.difference.wanted + self.difference.kept}
         tried: set[int] = set()
         while rows := self._deletable(numbers.keys() - tried):
@@ -293,22 +296,21 @@ class _Session:
             with database(self.claim.organization_id):
                 self._beat()
                 ledger.mark(rows, RemoteMessage.State.DELE_SENT)
-            sent = source.delete([numbers[row] for row in rows])
-            if not source.quit():
-                source.close()
+            sent = self.source.delete([numbers[row] for row in rows])
+            if not self.source.quit():
+                self.source.close()
                 raise MailError("connection_lost")
-            source.close()
+            self.source.close()
             self._confirm(rows, set(sent), numbers)
             if len(rows) < DELETES_A_SESSION:
-                return source
-            source = reconnect()
-            fresh = source.listing()
+                return
+            self.source = self._open()
+            fresh = self.source.listing()
             with database(self.claim.organization_id):
                 again = ledger.compare(
                     self.claim.organization_id, self.account.pk, fresh, max_size=self.limits.max_message
                 )
             numbers = {remote.row: remote.number for remote in again.kept}
-        return source
 
     def _deletable(self, candidates: Set[int]) -> list[int]:
         with database(self.claim.organization_id):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NamedTuple
 
 import psycopg
 from django.db import connection
@@ -45,20 +45,19 @@ class Difference:
 
 def compare(organization_id: int, account_id: int, listing: Listing, *, max_size: int) -> Difference:
     """Bring the ledger up to the listing and say what is to be done. One pass, no query a message."""
-    listed = _keyed(listing)
+    known = _known(account_id)
+    listed = _keyed(listing, known)
     if not listed:
         return Difference()  # an empty listing proves nothing (U1): nothing changes
-    known = _known(account_id)
-    was_reset = _is_reset(account_id, known, listed)
-    _insert(
-        organization_id, account_id, [(key, size) for key, (_, size) in listed.items() if key not in known]
-    )
-    known = _known(account_id)
-    _note_missing(account_id, known, listed)
-    difference = Difference(is_reset=was_reset)
+    difference = Difference(is_reset=_is_reset(known, listed.keys()))
+    _note_missing(account_id, known, listed.keys())
+    fresh = [(key, size) for key, (_, size) in listed.items() if key not in known]
+    if fresh:
+        _insert(organization_id, account_id, fresh)
+        known = _known(account_id)
     too_big: list[int] = []
     for key, (number, size) in listed.items():
-        row, state = known[key]
+        row, state, *_ = known[key]
         remote = Remote(number, row, size)
         if state in KEPT:
             difference.kept.append(remote)
@@ -74,27 +73,78 @@ def compare(organization_id: int, account_id: int, listing: Listing, *, max_size
 Key = tuple[bytes, int]
 
 
-def _keyed(listing: Listing) -> dict[Key, tuple[int, int]]:
-    seen: Counter[bytes] = Counter()
-    keyed: dict[Key, tuple[int, int]] = {}
+class Known(NamedTuple):
+    """What the ledger has of one remote message."""
+
+    row: int
+    state: str
+    size: int
+    is_missing: bool
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether the next listing should have it."""
+        return not self.is_missing and self.state != State.GONE
+
+
+def _keyed(listing: Listing, known: dict[Key, Known]) -> dict[Key, tuple[int, int]]:
+    """Number and size of each listed message under the key of its ledger row, an old one or a new one."""
+    listed: dict[bytes, list[tuple[int, int]]] = defaultdict(list)
     for row in listing.rows:
         if row.uidl:
-            keyed[(row.uidl, seen[row.uidl])] = (row.number, row.size or 0)
-            seen[row.uidl] += 1
-    return keyed
+            listed[row.uidl].append((row.number, row.size or 0))
+    rows: dict[bytes, list[tuple[int, Known]]] = defaultdict(list)
+    for (uidl, occurrence), row_known in known.items():
+        if uidl in listed:
+            rows[uidl].append((occurrence, row_known))
+    return {
+        (uidl, occurrence): message
+        for uidl, messages in listed.items()
+        for occurrence, message in zip(
+            _occurrences([size for _, size in messages], rows[uidl]), messages, strict=True
+        )
+    }
 
 
-def _known(account_id: int) -> dict[Key, tuple[int, str]]:
-    rows = RemoteMessage.objects.filter(account=account_id).values_list("uidl", "occurrence", "pk", "state")
-    return {(bytes(uidl), occurrence): (key, state) for uidl, occurrence, key, state in rows.iterator(20_000)}
+def _occurrences(sizes: list[int], rows: list[tuple[int, Known]]) -> list[int]:
+    """Which occurrences of one identifier messages of these sizes are: known ones, or new ones when in doubt.
+
+    The identifier alone does not say which of several messages are left after a delete (U6), nor whether mail that
+    was gone is back or its identifier was given away again (U7). What gets a new number is retrieved, and then known
+    by its bytes; taken for a stored message it would be deleted unread.
+    """
+    rows = sorted(rows)
+    new = rows[-1][0] + 1 if rows else 0
+    if len(sizes) == len(rows) == 1:
+        expected = rows
+        is_certain = rows[0][1].state not in (State.GONE, State.DELE_SENT)
+    else:
+        expected = [(occurrence, row) for occurrence, row in rows if row.is_expected]
+        is_certain = False
+        if len(expected) > 1 and any(row.state == State.DELE_SENT for _, row in expected):
+            expected = []
+    fits = len(expected) <= len(sizes) and all(
+        is_certain or row.size in (0, size) or not size
+        for (_, row), size in zip(expected, sizes, strict=False)
+    )
+    old = [occurrence for occurrence, _ in expected] if fits else []
+    return old + list(range(new, new + len(sizes) - len(old)))
 
 
-def _is_reset(account_id: int, known: dict[Key, tuple[int, str]], listed: dict[Key, Any]) -> bool:
-    overlap = len(known.keys() & listed.keys())
-    if len(known) <= RESET_FROM or overlap >= RESET_SHARE * len(known):
-        return False
-    live = RemoteMessage.objects.filter(account=account_id, missing_since=None).count()
-    return live > RESET_FROM and overlap < RESET_SHARE * live
+def _known(account_id: int) -> dict[Key, Known]:
+    rows = RemoteMessage.objects.filter(account=account_id).values_list(
+        "uidl", "occurrence", "pk", "state", "size", "missing_since"
+    )
+    return {
+        (bytes(uidl), occurrence): Known(key, state, size or 0, missing_since is not None)
+        for uidl, occurrence, key, state, size, missing_since in rows.iterator(20_000)
+    }
+
+
+def _is_reset(known: dict[Key, Known], listed: Set[Key]) -> bool:
+    # Mail whose deletion was confirmed is not missed.
+    expected = sum(row.is_expected for row in known.values())
+    return expected > RESET_FROM and len(known.keys() & listed) < RESET_SHARE * expected
 
 
 def _insert(organization_id: int, account_id: int, rows: Sequence[tuple[Key, int]]) -> None:
@@ -115,10 +165,10 @@ def _insert(organization_id: int, account_id: int, rows: Sequence[tuple[Key, int
         )
 
 
-def _note_missing(account_id: int, known: dict[Key, tuple[int, str]], listed: dict[Key, Any]) -> None:
+def _note_missing(account_id: int, known: dict[Key, Known], listed: Set[Key]) -> None:
     """Absence from a healthy listing: what was to be deleted is gone, what was still wanted has vanished."""
-    missing = [known[key][0] for key in known.keys() - listed.keys()]
     rows = RemoteMessage.objects.filter(account=account_id)
+    missing = [row.row for key, row in known.items() if key not in listed and not row.is_missing]
     if missing:
         absent = rows.filter(pk__in=missing, missing_since=None)
         absent.filter(state__in=[State.LISTED, State.OVER_QUOTA, State.TOO_BIG]).update(
@@ -127,11 +177,11 @@ def _note_missing(account_id: int, known: dict[Key, tuple[int, str]], listed: di
         absent.filter(state__in=KEPT).update(state=State.GONE, missing_since=Now())
         absent.update(missing_since=Now())
     # Back again after an absence (an outage, a QUIT the server did not honour): known, so not fetched.
-    back = rows.exclude(missing_since=None).filter(
-        pk__in=[known[key][0] for key in known.keys() & listed.keys()]
-    )
-    back.filter(state=State.GONE).update(state=State.STORED, missing_since=None)
-    back.update(missing_since=None)
+    returned = [row.row for key, row in known.items() if key in listed and not row.is_expected]
+    if returned:
+        back = rows.filter(pk__in=returned)
+        back.filter(state=State.GONE).update(state=State.STORED)
+        back.update(missing_since=None)
 
 
 def known_bytes(account_id: int, digests: Sequence[bytes]) -> dict[bytes, int | None]:

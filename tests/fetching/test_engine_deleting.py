@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from fetching import engine
+from fetching import engine, schedule
+from fetching.pop3_source import Pop3Source
 from tests import factories
-from tests.fetching.fetched import LETTERS, edit, fetch, states, stored
+from tests.fetching.fetched import LETTERS, QUICK, edit, fetch, states, stored
 
 
 @pytest.fixture
@@ -94,3 +95,82 @@ def test_u8_new_identifiers_for_all_old_mail_store_nothing_and_delete_nothing(ac
     assert stored(account) == old
     assert fetch(account).deleted == 15
     assert stored(account) == old
+
+
+def test_u6_of_two_with_one_identifier_the_refused_one_is_not_taken_for_the_other(account, server):
+    server.messages.clear()
+    server.deliver((b"same", LETTERS[0]), (b"same", LETTERS[1]))
+    server.faults.err_on = {"RETR 2": "-ERR no"}
+    assert fetch(account).deleted == 1
+    server.behave()
+    outcome = fetch(account)
+    assert (outcome.stored, outcome.deleted) == (1, 1)
+    assert stored(account) == LETTERS[:2]
+    assert server.messages == []
+
+
+def test_u6_the_refused_one_stays_when_the_answer_to_quit_is_lost(account, server):
+    server.messages.clear()
+    server.deliver((b"same", LETTERS[0]), (b"same", LETTERS[1]))
+    server.faults.err_on = {"RETR 2": "-ERR no"}
+    server.faults.lose_quit = True
+    fetch(account)
+    server.behave()
+    server.deliver((b"same", LETTERS[2]))
+    fetch(account)
+    assert sorted(stored(account)) == sorted(LETTERS[:3])
+    assert server.messages == []
+
+
+def test_u6_a_refused_delete_of_one_of_two_is_tried_again_and_adds_nothing(account, server):
+    server.messages.clear()
+    server.deliver((b"same", LETTERS[0]), (b"same", LETTERS[1]))
+    server.faults.err_on = {"DELE 2": "-ERR no"}
+    fetch(account)
+    server.faults.err_on = {"DELE": "-ERR no"}
+    for _ in range(3):
+        fetch(account)
+    assert stored(account) == LETTERS[:2]
+    assert states(account) == ["gone", "delete_wanted"]
+    server.behave()
+    fetch(account)
+    assert server.messages == []
+
+
+def test_u7_new_mail_under_the_identifier_of_deleted_mail_is_stored(account, server):
+    server.messages.clear()
+    server.deliver((b"1", LETTERS[0]))
+    fetch(account)
+    new = factories.letter("Under an old identifier")
+    server.deliver((b"1", new))
+    fetch(account)
+    assert stored(account) == [LETTERS[0], new]
+    assert server.messages == []
+
+
+def test_new_mail_after_many_deletes_is_no_reset(account, server):
+    server.deliver(*(factories.letter(f"Old {number}") for number in range(10)))
+    assert fetch(account).deleted == 15
+    server.deliver(factories.letter("New"))
+    outcome = fetch(account)
+    assert (outcome.stored, outcome.deleted) == (1, 1)
+
+
+def test_c17_a_line_lost_in_a_later_session_of_deletes_leaves_no_connection_open(
+    account, server, monkeypatch
+):
+    monkeypatch.setattr(engine, "DELETES_A_SESSION", 2)
+    opened = []
+
+    def connect(*args):
+        opened.append(Pop3Source.open(*args))
+        if len(opened) == 2:
+            server.faults.drop_on = "UIDL"
+        return opened[-1]
+
+    claim = schedule.claim_now(account.organization_id, account.pk)
+    outcome = engine.fetch(claim, connect=connect, limits=QUICK)
+    assert (outcome.state, outcome.deleted) == ("failed", 2)
+    assert [source._dialogue.transport._socket.fileno() for source in opened] == [-1, -1]
+    server.behave()
+    assert fetch(account).deleted == 3

@@ -1,0 +1,176 @@
+"""A worker killed by SIGKILL at each step of a session: the next loses nothing, doubles nothing, deletes what is safe.
+
+The worker is a real process with connections of its own (crash_child.py), so everything here is really committed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from django.db import connection
+from django.db.models.functions import Now
+
+from accounts import tenancy
+from accounts.models import MailAccount
+from fetching import engine, schedule
+from fetching.models import FetchRun, FetchState
+from tests import factories
+from tests.fetching.crash_checks import Watch, check_invariant, committed_digests, drain
+from tests.fetching.crash_child import BATCH
+from tests.fetching.fetched import LETTERS, QUICK, fetch, state_of, states, stored
+from tests.servers.pop3 import MailboxServer
+
+ROOT = Path(__file__).resolve().parents[2]
+ALL = len(LETTERS)
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+# step: what the crash leaves behind: messages stored, messages at the server, states in the ledger
+NOTHING: list[str] = []
+LISTED = ["listed"] * ALL
+ONE_BATCH = ["listed"] * (ALL - BATCH)
+KEEP = {
+    "listed": (0, ALL, NOTHING),
+    "compared": (0, ALL, LISTED),
+    "batch read": (0, ALL, LISTED),
+    "charged": (0, ALL, LISTED),
+    "batch committed": (BATCH, ALL, ONE_BATCH + ["stored"] * BATCH),
+    "all stored": (ALL, ALL, ["stored"] * ALL),
+    "quit sent": (ALL, ALL, ["stored"] * ALL),
+    "before success": (ALL, ALL, ["stored"] * ALL),
+}
+DELETE = {
+    "begun": (0, ALL, NOTHING),
+    "comparing": (0, ALL, NOTHING),
+    "compared": (0, ALL, LISTED),
+    "batch read": (0, ALL, LISTED),
+    "messages inserted": (0, ALL, LISTED),
+    "ledger marked": (0, ALL, LISTED),
+    "charged": (0, ALL, LISTED),
+    "batch committed": (BATCH, ALL, ["delete_wanted"] * BATCH + ONE_BATCH),
+    "all stored": (ALL, ALL, ["delete_wanted"] * ALL),
+    "dele being noted": (ALL, ALL, ["delete_wanted"] * ALL),
+    "dele noted": (ALL, ALL, ["dele_sent"] * ALL),
+    "dele acknowledged": (ALL, ALL, ["dele_sent"] * ALL),
+    "quit sent": (ALL, 0, ["dele_sent"] * ALL),
+    "quit confirmed": (ALL, 0, ["dele_sent"] * ALL),
+    "gone being noted": (ALL, 0, ["dele_sent"] * ALL),
+    "gone noted": (ALL, 0, ["gone"] * ALL),
+    "before success": (ALL, 0, ["gone"] * ALL),
+}
+CASES = [pytest.param(False, step, *left, id=f"keep-{step}".replace(" ", "-")) for step, left in KEEP.items()]
+CASES += [
+    pytest.param(True, step, *left, id=f"delete-{step}".replace(" ", "-")) for step, left in DELETE.items()
+]
+
+
+@pytest.fixture
+def connect(acme, alice, server):
+    """A function that makes Alice's account, with the policy given."""
+
+    def make(delete: bool) -> MailAccount:
+        return factories.connect(acme, alice, port=server.port, delete_from_server=delete)
+
+    return make
+
+
+def die_at(step: str, account: MailAccount, server: MailboxServer) -> schedule.Claim:
+    """Let a worker process take the account and be killed at the step; returns the claim it held."""
+    claim = schedule.claim_now(account.organization_id, account.pk)
+    assert claim is not None
+    database = urlsplit(os.environ["DATABASE_URL"])._replace(path="/" + connection.settings_dict["NAME"])
+    child = subprocess.run(
+        [sys.executable, "-m", "tests.fetching.crash_child", step]
+        + [str(claim.organization_id), str(claim.account_id), claim.token],
+        cwd=ROOT,
+        env=os.environ
+        | {
+            "DJANGO_SETTINGS_MODULE": "mailhub.settings",
+            "DATABASE_URL": database.geturl(),
+            "MAILHUB_ALLOWED_MAIL_HOSTS": server.entry,
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert child.returncode == -signal.SIGKILL, f"exit {child.returncode}: {child.stdout}{child.stderr}"
+    server.wait_until_idle()
+    return claim
+
+
+def let_the_lease_run_out(account: MailAccount) -> None:
+    with tenancy.scope(account.organization_id):
+        changed = FetchState.objects.filter(account=account, lease_until__gt=Now()).update(
+            lease_until=Now() - timedelta(seconds=1)
+        )
+    assert changed, "a dead worker's lease must have kept others away until now"
+
+
+@pytest.mark.parametrize(("delete", "step", "in_store", "at_server", "noted"), CASES)
+def test_killed_at_any_step(connect, server, delete, step, in_store, at_server, noted):
+    account = connect(delete)
+    watch = Watch(server, lambda: committed_digests(account))
+    die_at(step, account, server)
+    # Just what had been committed, so the trap was where its name says.
+    assert stored(account) == LETTERS[:in_store]
+    assert len(server.messages) == at_server
+    assert sorted(states(account)) == sorted(noted)
+
+    assert schedule.claim_now(account.organization_id, account.pk) is None
+    let_the_lease_run_out(account)
+    retrieved = len(server.said("RETR"))
+    drain(account)
+    assert len(server.said("RETR")) - retrieved == ALL - in_store, "what is stored is not fetched again"
+    check_invariant(account, server, watch, LETTERS)
+    assert fetch(account).stored == 0
+    with tenancy.scope(account.organization_id):
+        first = FetchRun.objects.earliest("pk")
+        assert (first.state, first.stored) == (
+            "interrupted" if step != "before success" else "done",
+            in_store,
+        )
+
+
+def test_killed_after_success_nothing_is_held(connect, server):
+    account = connect(True)
+    watch = Watch(server, lambda: committed_digests(account))
+    claim = die_at("after success", account, server)
+    assert engine.fetch(claim, limits=QUICK).state == "skipped", "its claim is used up"
+    assert state_of(account).first_fetch_done
+    check_invariant(account, server, watch, LETTERS)
+    drain(account)
+    check_invariant(account, server, watch, LETTERS)
+
+
+def test_killed_again_and_again_each_session_goes_on_where_the_last_one_died(connect, server):
+    account = connect(True)
+    watch = Watch(server, lambda: committed_digests(account))
+    for step in ("batch committed", "charged", "batch committed", "dele acknowledged", "quit sent"):
+        die_at(step, account, server)
+        let_the_lease_run_out(account)
+    assert len(server.said("RETR")) < 3 * ALL
+    server.deliver(factories.letter("Arrived meanwhile"))
+    drain(account)
+    check_invariant(account, server, watch, [*LETTERS, factories.letter("Arrived meanwhile")])
+
+
+def test_r15_a_worker_thought_dead_can_no_longer_write_or_delete(connect, server):
+    """The same claim again, after another worker took over: what a paused process would do on waking up."""
+    account = connect(True)
+    watch = Watch(server, lambda: committed_digests(account))
+    claim = die_at("all stored", account, server)
+    let_the_lease_run_out(account)
+    second = schedule.claim_now(account.organization_id, account.pk)
+    sessions = server.counters["sessions"]
+    assert engine.fetch(claim, limits=QUICK).state == "skipped"
+    assert server.counters["sessions"] == sessions
+    assert engine.fetch(second, limits=QUICK).deleted == ALL
+    check_invariant(account, server, watch, LETTERS)

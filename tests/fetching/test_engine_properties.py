@@ -1,0 +1,159 @@
+"""Whatever a server does in whatever order: at rest, everything it ever had is here once, and only that was deleted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from django.db import connection, transaction
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from accounts import tenancy
+from accounts.models import MailAccount
+from fetching import engine, schedule
+from fetching.models import RemoteMessage
+from fetching.pop3_source import Pop3Source
+from tests import factories
+from tests.conftest import check_books
+from tests.fetching.crash_checks import Watch, check_invariant, digest, drain, kept_digests
+from tests.fetching.fetched import QUICK
+from tests.servers.pop3 import Faults, MailboxServer
+
+pytestmark = pytest.mark.django_db
+
+# Equal numbers are equal bytes, different ones differ in size too, as nearly all mail does.
+CONTENTS = [factories.letter(f"Letter {n}", body="\r\n." + "x" * n + "\r\n") for n in range(16)]
+UIDLS = [b"same", b"Same", b"other"]  # besides identifiers of their own
+
+
+@dataclass
+class Visit:
+    """What arrives before one session, and what goes wrong in it."""
+
+    arriving: list[tuple[bytes | None, bytes]] = field(default_factory=list)
+    faults: Faults = field(default_factory=Faults)
+
+
+letters = st.tuples(st.one_of(st.none(), st.none(), st.sampled_from(UIDLS)), st.sampled_from(CONTENTS))
+mail = st.lists(letters, max_size=4)
+verbs = st.sampled_from(["CAPA", "PASS", "UIDL", "LIST", "QUIT", "RETR", "DELE"])
+numbered = st.builds("{} {}".format, st.sampled_from(["RETR", "DELE"]), st.integers(1, 12))
+commands = st.one_of(verbs, numbered, numbered)
+lines = st.sampled_from(["-ERR no", "-ERR [SYS/TEMP] later", "-ERR no such message"])
+refusals = st.dictionaries(numbered, lines, max_size=4)
+faults = st.one_of(
+    st.builds(Faults, err_on=refusals),
+    st.builds(Faults, drop_on=commands, err_on=refusals),
+    st.builds(Faults, drop_after=commands, err_on=refusals),
+    st.builds(Faults, drop_within=st.tuples(commands, st.integers(0, 300)), err_on=refusals),
+    st.builds(Faults, lose_quit=st.just(True), err_on=refusals),
+    st.builds(
+        Faults, err_on=st.sampled_from(["QUIT", "DELE", "RETR", "LIST"]).map(lambda verb: {verb: "-ERR no"})
+    ),
+)
+visits = st.lists(st.builds(Visit, mail, faults), min_size=1, max_size=6)
+
+
+class Life:
+    """One account and one server through an example."""
+
+    def __init__(self, account: MailAccount, server: MailboxServer) -> None:
+        self.account, self.server = account, server
+        self.ever: list[bytes] = []
+        self.safe: set[bytes] = set()
+        self.watch = Watch(server, lambda: self.safe)
+        depth = len(connection.savepoint_ids)
+        life = self
+
+        class Watched(Pop3Source):
+            """Asks what is stored right before it is said that something may go; this thread alone can know."""
+
+            def delete(self, numbers):
+                life.look(depth)
+                return super().delete(numbers)
+
+            def quit(self):
+                life.look(depth)
+                return super().quit()
+
+        self.connect = Watched.open
+
+    def look(self, depth: int) -> None:
+        if len(connection.savepoint_ids) != depth:
+            self.watch.wrong.append("a transaction spans the network")
+        self.safe = kept_digests(self.account)
+
+    def fetch(self, account: MailAccount) -> engine.Outcome:
+        claim = schedule.claim_now(account.organization_id, account.pk)
+        assert claim is not None
+        outcome = engine.fetch(claim, connect=self.connect, limits=QUICK)
+        self.server.wait_until_idle()
+        return outcome
+
+    def deliver(self, letters: list[tuple[bytes | None, bytes]]) -> None:
+        for uidl, data in letters:
+            self.server.deliver(data if uidl is None else (uidl, data))
+            self.ever.append(data)
+
+    def visit(self, visit: Visit) -> None:
+        self.deliver(visit.arriving)
+        self.server.faults = visit.faults
+        self.server.faults.on_command = self.watch
+        outcome = self.fetch(self.account)
+        assert outcome.error != "internal"
+        assert self.watch.wrong == []
+        check_books()
+
+    def forgive(self) -> None:
+        """The faults are over; the owner lets what was set aside be tried again."""
+        self.server.behave()
+        self.server.faults.on_command = self.watch
+        with tenancy.scope(self.account.organization_id):
+            RemoteMessage.objects.filter(state=RemoteMessage.State.QUARANTINED).update(
+                state=RemoteMessage.State.LISTED, failures=0
+            )
+
+
+def live(account: MailAccount, server: MailboxServer, first: list, course: list[Visit]) -> None:
+    life = Life(account, server)
+    life.deliver(first)
+    for visit in course:
+        life.visit(visit)
+    life.forgive()
+    drain(account, life.fetch)
+    check_invariant(account, server, life.watch, life.ever)
+    if not account.delete_from_server:
+        assert {digest(letter.data) for letter in server.messages} == set(map(digest, life.ever))
+    assert life.fetch(account).stored == 0
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    delete=st.booleans(),
+    pipelining=st.booleans(),
+    batch=st.integers(1, 4),
+    deletes=st.integers(1, 5),
+    first=st.lists(letters, min_size=2, max_size=12),
+    course=visits,
+)
+def test_any_course_of_faults(
+    acme, alice, settings, monkeypatch, delete, pipelining, batch, deletes, first, course
+):
+    monkeypatch.setattr(engine, "BATCH_MESSAGES", batch)
+    monkeypatch.setattr(engine, "DELETES_A_SESSION", deletes)
+    capabilities = ["UIDL", "USER"] + ["PIPELINING"] * pipelining
+    with (
+        MailboxServer(username="box", password="secret", capabilities=capabilities) as server,
+        transaction.atomic(),
+    ):
+        settings.MAILHUB_ALLOWED_MAIL_HOSTS = [server.entry]
+        account = factories.connect(acme, alice, port=server.port, delete_from_server=delete)
+        live(account, server, first, course)
+        transaction.set_rollback(True)
