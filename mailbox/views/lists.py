@@ -12,7 +12,7 @@ from accounts.models import MailAccount
 from mailbox.models import Folder
 from mailbox.views import listing
 from mailbox.views.listing import Listing, Place
-from mailbox.views.parts import show
+from mailbox.views.parts import htmx, open_message, show
 
 PARTS = {"list": "mailbox/_list_swap.html"}
 
@@ -62,6 +62,7 @@ def _show(request: MemberRequest, shown: Listing) -> HttpResponse:
         "place": shown.place,
         "folder": shown.folder,
         "account": shown.folder.account if shown.folder else None,
+        "is_reading": bool(htmx(request)) and open_message(request) is not None,
     }
     return show(request, "mailbox/list.html", context, parts=PARTS)
 

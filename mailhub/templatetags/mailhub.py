@@ -208,10 +208,10 @@ def side_accounts(context: template.Context) -> dict[str, Any]:
 
 
 @register.inclusion_tag("_side_storage.html", takes_context=True)
-def side_storage(context: template.Context) -> dict[str, Any]:
-    """The storage bar at the foot of the side panel."""
+def side_storage(context: template.Context, oob: bool = False) -> dict[str, Any]:
+    """The storage bar at the foot of the side panel; with `oob` an htmx answer brings it up to date."""
     request = context["request"]
-    return {"request": request, "meter": side.storage_of(request.membership)}
+    return {"request": request, "meter": side.storage_of(request.membership), "oob": oob}
 
 
 @register.filter
