@@ -94,9 +94,15 @@ class Instance:
         (path,) = (self.home / "demo" / "mail" / address).glob(f"*Z-{name}.eml")
         return with_crlf(path.read_bytes())
 
+    def letters(self, address: str) -> list[bytes]:
+        """All letters in somebody's mailbox, as POP3 hands them out."""
+        return [
+            with_crlf(path.read_bytes()) for path in (self.home / "demo" / "mail" / address).glob("*.eml")
+        ]
+
     def count(self, address: str) -> int:
         """How many letters lie in somebody's mailbox."""
-        return len(list((self.home / "demo" / "mail" / address).glob("*.eml")))
+        return len(self.letters(address))
 
     def send(self, message: EmailMessage, to: str) -> None:
         """Hand mail in at the provider by SMTP, as any mail program would."""

@@ -66,7 +66,7 @@ def test_pages_inside(
             walks.go(page, path.format(account=account))
             wrong += look_at(page)
         page.goto(f"{instance.address}/o/acme/mail/")
-        for subject in ("Photos from the allotment, and the key", "Your tickets for Saturday"):
+        for subject in ("Photos from the allotment, and the key", "Contract draft, third round"):
             walks.row(page, subject).locator(".row-link").click()
             expect(page.locator("article.reader h1")).to_contain_text(subject)
             wrong += look_at(page)
@@ -114,7 +114,7 @@ def test_a_page_that_is_not_there_leads_back(alice: Page, instance: Instance) ->
 
 def test_it_works_without_script(browser: Browser, instance: Instance, alices_session: dict) -> None:
     """Slower, but every click leads somewhere: open, star, Trash, undo."""
-    subject = "Your tickets for Saturday 5 December"
+    subject = "Contract draft, third round"
     with chromium.opened(
         browser, chromium.WIDE, storage_state=alices_session, java_script_enabled=False
     ) as context:

@@ -91,8 +91,8 @@ def rows(page: Page) -> Locator:
 
 
 def row(page: Page, subject: str) -> Locator:
-    """One message of the list."""
-    return rows(page).filter(has_text=subject)
+    """The message of the list with exactly this subject."""
+    return rows(page).filter(has=page.get_by_text(subject, exact=True))
 
 
 def read(page: Page, subject: str) -> Locator:
@@ -102,6 +102,11 @@ def read(page: Page, subject: str) -> Locator:
     expect(reader.locator("h1")).to_have_text(subject)
     settle(page)
     return reader
+
+
+def expect_space_used(page: Page, size: int) -> None:
+    """The bar in the side panel comes to show so many bytes."""
+    expect(page.locator(".side-foot progress")).to_have_attribute("value", str(size))
 
 
 def space_used(page: Page) -> int:
