@@ -256,6 +256,8 @@ def _first_to_answer(addresses: list[str], port: int, deadline: float) -> socket
             return dial(address, port, share)
         except TimeoutError:
             code = "timeout"
+        except ConnectionResetError:  # it answered, and hung up before we had looked
+            code = "connection_lost"
         except OSError:
             code = "unreachable"
     raise MailError(code)
