@@ -161,9 +161,10 @@ def is_public(address: str) -> bool:
         return _is_global(ip)
     if ip.ipv4_mapped is not None:  # ::ffff:a.b.c.d leaves the machine as IPv4
         return _is_global(ip.ipv4_mapped)
-    if ip.scope_id is not None or ip not in _GLOBAL_UNICAST_6 or not _is_global(ip):
+    if ip.scope_id is not None or ip not in _GLOBAL_UNICAST_6:
         return False
-    return ip.sixtofour is None or _is_global(ip.sixtofour)
+    # Python's own table has 6to4 as global or not, by version: what counts is the address inside.
+    return _is_global(ip if ip.sixtofour is None else ip.sixtofour)
 
 
 def _is_global(ip: Address) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import logging
 import ssl
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -116,11 +117,17 @@ class Provider:
             server.close()
         # Cut off rather than closed: a client that does not answer a polite end of TLS would hold up ours.
         for writer in self._sessions.values():
-            writer.transport.abort()
+            _abort(writer.transport)
         for connection in self._submissions:
             if isinstance(connection.transport, asyncio.Transport):
-                connection.transport.abort()
+                _abort(connection.transport)
         await asyncio.gather(*self._sessions, return_exceptions=True)
+
+
+def _abort(transport: asyncio.WriteTransport) -> None:
+    # Python 3.11.2 (Debian 12's) stumbles over a TLS transport that has ended by itself.
+    with suppress(AttributeError):
+        transport.abort()
 
 
 def quiet_libraries() -> None:
