@@ -142,8 +142,8 @@ def _known(account_id: int) -> dict[Key, Known]:
 
 
 def _is_reset(known: dict[Key, Known], listed: Set[Key]) -> bool:
-    # Mail whose deletion was confirmed is not missed.
-    expected = sum(row.is_expected for row in known.values())
+    # Mail that was deleted, or may have been, is not missed.
+    expected = sum(row.is_expected and row.state != State.DELE_SENT for row in known.values())
     return expected > RESET_FROM and len(known.keys() & listed) < RESET_SHARE * expected
 
 

@@ -148,9 +148,13 @@ def test_u7_new_mail_under_the_identifier_of_deleted_mail_is_stored(account, ser
     assert server.messages == []
 
 
-def test_new_mail_after_many_deletes_is_no_reset(account, server):
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_new_mail_after_many_deletes_is_no_reset(account, server, confirmed):
     server.deliver(*(factories.letter(f"Old {number}") for number in range(10)))
-    assert fetch(account).deleted == 15
+    server.faults.lose_quit = not confirmed
+    assert fetch(account).deleted == (15 if confirmed else 0)
+    assert server.messages == []
+    server.behave()
     server.deliver(factories.letter("New"))
     outcome = fetch(account)
     assert (outcome.stored, outcome.deleted) == (1, 1)
