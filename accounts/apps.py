@@ -9,3 +9,9 @@ class AccountsConfig(AppConfig):
 
     name = "accounts"
     verbose_name = _("People and accounts")
+
+    def ready(self) -> None:
+        """Read the rules for hosts, which a wrong setting would break only when the first mail is fetched."""
+        from accounts import hosts
+
+        hosts.check_settings()

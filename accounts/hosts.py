@@ -29,6 +29,7 @@ PORTS: Final[dict[str, tuple[int, ...]]] = {"pop3": (995, 110), "imap": (993, 14
 MAX_ADDRESSES: Final = 8
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # `ipaddress.is_global` alone is not enough: it calls NAT64 and 6to4 forms of loopback, site-local, multicast
 # and 192.88.99.0/24 global, and what it knows changes between Python releases.
@@ -149,13 +150,40 @@ def _allowed_entry(entry: str) -> tuple[str, int]:
         raise ImproperlyConfigured(f"MAILHUB_ALLOWED_MAIL_HOSTS: {entry!r} is not host:port") from None
 
 
+def check_settings() -> None:
+    """Read what the operator allows and denies, so that a slip of the pen ends the start and not a fetch.
+
+    Raises ImproperlyConfigured.
+    """
+    _allowed()
+    _denied(tuple(settings.MAILHUB_DENIED_NETWORKS))
+
+
+@lru_cache(maxsize=4)
+def _denied(entries: tuple[str, ...]) -> tuple[Network, ...]:
+    """The operator's own ranges: public, and yet not for strangers to look at."""
+    return tuple(map(_denied_entry, entries))
+
+
+def _denied_entry(entry: str) -> Network:
+    try:
+        return ipaddress.ip_network(entry.strip())
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"MAILHUB_DENIED_NETWORKS: {entry!r} is not a network such as 203.0.113.0/24 ({error})"
+        ) from None
+
+
 # ── Addresses ───────────────────────────────────────────────────────────────
 
 
 def is_public(address: str) -> bool:
-    """Whether this IP address (text), and any IPv4 address hidden inside it, is of the public internet."""
+    """Whether this IP address (text), and any IPv4 address hidden inside it, is of the public internet.
+
+    What the operator denies (MAILHUB_DENIED_NETWORKS) is not public either.
+    """
     ip = _literal(address)
-    if ip is None:
+    if ip is None or _is_denied(ip):
         return False
     if isinstance(ip, ipaddress.IPv4Address):
         return _is_global(ip)
@@ -168,9 +196,12 @@ def is_public(address: str) -> bool:
 
 
 def _is_global(ip: Address) -> bool:
-    if any(ip in network for network in _DENIED if network.version == ip.version):
-        return False
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+    return not _is_denied(ip) and ip.is_global and not ip.is_multicast and not ip.is_reserved
+
+
+def _is_denied(ip: Address) -> bool:
+    # A network never contains an address of the other version.
+    return any(ip in network for network in _DENIED + _denied(tuple(settings.MAILHUB_DENIED_NETWORKS)))
 
 
 def resolve(name: str, port: int) -> list[str]:

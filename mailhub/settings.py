@@ -32,6 +32,8 @@ CSRF_TRUSTED_ORIGINS = [MAILHUB_URL]
 MAILHUB_ENCRYPTION_KEYS = env.list("MAILHUB_ENCRYPTION_KEYS")
 # host:port pairs exempt from the public-address and standard-port rules (accounts/hosts.py).
 MAILHUB_ALLOWED_MAIL_HOSTS = env.list("MAILHUB_ALLOWED_MAIL_HOSTS", default=[])
+# Networks (CIDR) that mail servers must not be in, such as the operator's own public ranges.
+MAILHUB_DENIED_NETWORKS = env.list("MAILHUB_DENIED_NETWORKS", default=[])
 # A PEM file of certificate authorities trusted besides the system's.
 MAILHUB_MAIL_CA_FILE = env.str("MAILHUB_MAIL_CA_FILE", default="")
 # Whether strangers may found an organization; invitations work either way.
