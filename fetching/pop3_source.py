@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Final, Self
 
 from accounts.failures import MailError
-from fetching import pop3_opening
+from fetching import fingerprints, pop3_opening
 from fetching.pop3 import (
     Capabilities,
     Err,
@@ -34,6 +34,8 @@ from fetching.transport import Transport
 WINDOW: Final = 64
 WINDOW_BYTES: Final = 4 * 1024 * 1024
 UNKNOWN_SIZE: Final = 64 * 1024
+# Of what TOP brings; some servers send whole messages (R22).
+KEPT_OF_TOP: Final = fingerprints.HEADER_LIMIT
 # Asking for more stops when this share of the session is left: what is under way must still arrive, and QUIT.
 RESERVE: Final = 0.1
 FAREWELL_SECONDS: Final = 5.0
@@ -42,22 +44,38 @@ FAREWELL_SECONDS: Final = 5.0
 class Pop3Source:
     """A signed-in POP3 session; see `fetching.sources.Source` for what its methods promise."""
 
-    def __init__(self, dialogue: Dialogue, offered: Capabilities, clock: StepClock) -> None:
+    def __init__(
+        self, dialogue: Dialogue, offered: Capabilities, clock: StepClock, *, pipelining: bool = True
+    ) -> None:
+        # Nothing at all is what is known of a server without CAPA.
+        is_silent = offered == Capabilities()
         self.current: int | None = None
         self.login_delay = offered.login_delay
+        self.can_top = offered.top or is_silent
+        self.has_uidl = offered.uidl or is_silent
         self.out_of_time = False
         self._dialogue = dialogue
         self._clock = clock
         self._offered = offered
-        self._window = WINDOW if offered.pipelining else 1
+        self._window = WINDOW if offered.pipelining and pipelining else 1
+        self._tops_are_whole = False  # seen so
         self._sizes: dict[int, int] = {}
         self._confirmed: bool | None = None  # what quit() found, None before it
 
     @classmethod
     def open(
-        cls, address: ServerAddress, credentials: Credentials, limits: Limits, on_step: OnStep | None = None
+        cls,
+        address: ServerAddress,
+        credentials: Credentials,
+        limits: Limits,
+        on_step: OnStep | None = None,
+        *,
+        pipelining: bool = True,
     ) -> Self:
         """Connect, secure and sign in.
+
+        `pipelining=False` waits for each reply before the next command even where the server offers not to:
+        for one that has been out of step before (R21).
 
         `on_step` hears of resolved, connected, secure (not without encryption), greeting and signed_in, in
         this order; later `listing` reports uidl and listed.
@@ -71,7 +89,7 @@ class Pop3Source:
         except BaseException:
             transport.close()
             raise
-        return cls(dialogue, offered, clock)
+        return cls(dialogue, offered, clock, pipelining=pipelining)
 
     # ── What is there ───────────────────────────────────────────────────────
 
@@ -100,6 +118,14 @@ class Pop3Source:
         # Refused although offered is a trouble of today, not a server that cannot.
         return not self._offered.uidl and not refusals.is_about_session(err)
 
+    def last_uidl(self, number: int) -> bytes | None:
+        """The unique-id by UIDL with an argument."""
+        self._dialogue.drain()
+        match self._dialogue.ask(commands.uidl(number)):
+            case UniqueIds(rows=[(answered, uidl)]) if answered == number:
+                return uidl
+        return None
+
     def stat(self) -> tuple[int | None, int | None]:
         """Number and size by STAT."""
         event = self._ask(commands.stat())
@@ -121,7 +147,12 @@ class Pop3Source:
         """The beginning of a message by TOP."""
         self._dialogue.drain()
         self._dialogue.send([commands.top(number, lines)])
-        return self._message(number)
+        return self._beginning(number)
+
+    def tops(self, numbers: Iterable[int], lines: int = 0) -> Iterator[Retrieved]:
+        """Beginnings by TOP, pipelined where the server allows it."""
+        for command in self._each(commands.top(number, lines) for number in numbers):
+            yield self._beginning(command.number)
 
     def delete(self, numbers: Iterable[int]) -> list[int]:
         """Mark by DELE, pipelined where the server allows it."""
@@ -136,21 +167,38 @@ class Pop3Source:
             raise
         return acknowledged
 
-    def _message(self, number: int) -> Retrieved:
+    def _message(self, number: int, keep: int | None = None) -> Retrieved:
+        """The reply that is due; with `keep` only its first bytes, without there is a file for a large one."""
         self.current = number
         event = self._dialogue.reply()
         match event:
             case Message():
-                retrieved = Retrieved(number, len(event.data), event.data)
+                retrieved = Retrieved(number, len(event.data), event.data[:keep])
             case Err():
                 if refusals.is_about_session(event):
                     self.current = None
                     raise self._refused(event)
                 retrieved = Retrieved(number, error=MailError("protocol_error", self._dialogue.words(event)))
-            case _:
+            case _ if keep is None:
                 retrieved = self._spool(number, event)
+            case _:
+                retrieved = self._cut(number, event, keep)
         self.current = None
         return retrieved
+
+    def _beginning(self, number: int) -> Retrieved:
+        retrieved = self._message(number, KEPT_OF_TOP)
+        self._tops_are_whole |= retrieved.size > KEPT_OF_TOP
+        return retrieved
+
+    def _cut(self, number: int, event: Event, keep: int) -> Retrieved:
+        """The beginning of a reply that comes in pieces; the rest is read and thrown away."""
+        kept = bytearray()
+        while isinstance(event, MessageChunk):
+            kept += event.data[: keep - len(kept)]
+            event = self._dialogue.event()
+        assert isinstance(event, MessageEnd)
+        return Retrieved(number, event.size, bytes(kept))
 
     def _spool(self, number: int, event: Event) -> Retrieved:
         file = tempfile.TemporaryFile()  # noqa: SIM115 - the receiver closes it
@@ -198,7 +246,9 @@ class Pop3Source:
         return batch, size
 
     def _cost(self, command: Command) -> int:
-        return self._sizes.get(command.number, UNKNOWN_SIZE) if command.name == "RETR" else 0
+        if command.name == "RETR" or (command.name == "TOP" and self._tops_are_whole):
+            return self._sizes.get(command.number, UNKNOWN_SIZE)
+        return 0
 
     def _is_late(self) -> bool:
         return self._dialogue.transport.seconds_left < RESERVE * self._dialogue.limits.session

@@ -158,10 +158,19 @@ class Source(Protocol):
     """The pause in seconds the server wants between two sessions, None if it wants none."""
 
     out_of_time: bool
-    """Whether `retrieve` or `delete` left the rest for another session, this one's time being nearly over."""
+    """Whether `retrieve`, `tops` or `delete` left the rest for another session, this one's time being nearly over."""
+
+    can_top: bool
+    """Whether `top` and `tops` are worth trying: the server offers them, or does not say what it offers."""
+
+    has_uidl: bool
+    """The same of unique-ids; only `listing` finds out whether there really are any."""
 
     def listing(self, *, need_uidl: bool = True) -> Listing:
         """All messages; a server without unique-ids raises MailError("uidl_missing") if they are needed."""
+
+    def last_uidl(self, number: int) -> bytes | None:
+        """The unique-id of one message; None when the server refuses, or names none or another message's."""
 
     def stat(self) -> tuple[int | None, int | None]:
         """Number of messages and their total size in bytes; None for what the server does not say clearly."""
@@ -174,7 +183,13 @@ class Source(Protocol):
         """
 
     def top(self, number: int, lines: int) -> Retrieved:
-        """Header and the first `lines` lines of the body; some servers send all of it anyway."""
+        """Header and the first `lines` lines of the body; some servers send all of it anyway.
+
+        Of what is far more than a header only the beginning comes back, as `data`; `size` is all there was.
+        """
+
+    def tops(self, numbers: Iterable[int], lines: int = 0) -> Iterator[Retrieved]:
+        """The same of many messages, in the manner of `retrieve`; each comes with `error` where `top` is refused."""
 
     def delete(self, numbers: Iterable[int]) -> list[int]:
         """Mark as deleted; returns the numbers the server acknowledged. Nothing is gone before `quit`."""

@@ -33,11 +33,12 @@ def session(
     password: str = PASSWORD,
     limits: Limits = LIMITS,
     on_step: Any = None,
+    pipelining: bool = True,
 ) -> Iterator[Pop3Source]:
     """A signed-in session; the line is dropped at the end."""
     allow(settings, server)
     address = ServerAddress(server.host, server.port, encryption)
-    source = Pop3Source.open(address, Credentials(username, password), limits, on_step)
+    source = Pop3Source.open(address, Credentials(username, password), limits, on_step, pipelining=pipelining)
     try:
         yield source
     finally:

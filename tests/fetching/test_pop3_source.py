@@ -90,6 +90,42 @@ def test_u5_rows_are_paired_by_number(settings):
         assert source.listing() == Listing([Row(*row) for row in rows], damaged=1)
 
 
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (b"+OK 2 b\r\n", b"b"),
+        (b"+OK 2 a b\xff\r\n", b"a b\xff"),
+        (b"+OK 1 a\r\n", None),
+        (b"+OK 2\r\n", None),
+        (b"+OK\r\n", None),
+        (b"+OK what?\r\n", None),
+        (b"-ERR no such message\r\n", None),
+        (b"-ERR [SYS/TEMP] later\r\n", None),
+    ],
+)
+def test_the_last_unique_id(settings, answer, expected):
+    with (
+        MailboxServer([b"1\r\n", b"2\r\n"], raw_on={"UIDL 2": answer}) as server,
+        session(settings, server) as source,
+    ):
+        assert source.last_uidl(2) == expected
+        assert source.stat()[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "can_top", "has_uidl"),
+    [
+        (CAPABILITIES, True, True),
+        (["TOP", "USER"], True, False),
+        (["USER", "UIDL"], False, True),
+        (None, True, True),
+    ],
+)
+def test_r22_what_may_be_asked_for(settings, capabilities, can_top, has_uidl):
+    with MailboxServer(capabilities=capabilities) as server, session(settings, server) as source:
+        assert (source.can_top, source.has_uidl) == (can_top, has_uidl)
+
+
 def test_u6_equal_ids(settings):
     with (
         MailboxServer([(b"same", b"1\r\n"), (b"same", b"2\r\n")]) as server,
@@ -143,6 +179,15 @@ def test_pipelining_only_where_it_is_offered(settings, capabilities):
         ]
         assert source.current is None
     assert (server.counters["pipelined"] > 100) is (capabilities is CAPABILITIES)
+
+
+def test_r21_lock_step_with_a_server_once_out_of_step(settings):
+    server = MailboxServer([letter(n) for n in range(20)])
+    with server, session(settings, server, pipelining=False) as source:
+        source.listing()
+        assert len(list(source.retrieve(range(1, 21)))) == 20
+        assert source.delete([1, 2]) == [1, 2]
+    assert server.counters["pipelined"] == 0
 
 
 def test_the_window_is_bounded_in_messages_and_bytes(settings, monkeypatch):
@@ -288,12 +333,50 @@ def test_top(settings):
         assert source.top(1, 2).read() == letter(1, lines=2)
 
 
-def test_r22_top_refused(settings):
-    with (
-        MailboxServer([letter(1)], err_on={"TOP": "-ERR unknown command"}) as server,
-        session(settings, server) as source,
-    ):
+@MODES
+def test_many_tops(settings, capabilities):
+    server = MailboxServer([letter(n, lines=9) for n in range(1, 200)], capabilities=capabilities)
+    with server, session(settings, server) as source:
+        found = list(source.tops([3, 1, *range(4, 200)]))
+        assert [each.number for each in found] == [3, 1, *range(4, 200)]
+        assert found[0].read() == b"Subject: letter 3\r\n\r\n"
+        assert next(source.tops([2], lines=1)).read() == letter(2, lines=1)
+        assert source.current is None
+        assert source.quit()
+    assert (server.counters["pipelined"] > 100) is (capabilities is CAPABILITIES)
+
+
+@MODES
+def test_r22_top_refused(settings, capabilities):
+    server = MailboxServer([letter(1)] * 3, err_on={"TOP": "-ERR unknown command"}, capabilities=capabilities)
+    with server, session(settings, server) as source:
         assert source.top(1, 0).error is not None
+        assert [bool(each.error) for each in source.tops([1, 2, 3])] == [True] * 3
+        assert source.quit()
+
+
+@pytest.mark.parametrize("size", [500_000, 3_000_000], ids=["one piece", "several pieces"])
+def test_r22_top_that_brings_the_whole_message(settings, size):
+    """Only the beginning is kept, and not much more of it asked for ahead than of messages."""
+    whole = b"Message-ID: <1@x>\r\n\r\n" + b"x" * size + b"\r\n"
+    server = MailboxServer([whole] * 40, raw_on={"TOP": b"+OK\r\n" + whole + b".\r\n"})
+    with server, session(settings, server) as source:
+        source.listing()
+        assert source.top(1, 0).read() == whole[: pop3_source.KEPT_OF_TOP]
+        found = source.tops(range(1, 41))
+        assert next(found).data == whole[: pop3_source.KEPT_OF_TOP]
+        asked = len(server.said("TOP"))
+        assert asked <= 2 + pop3_source.WINDOW_BYTES // size
+        assert next(found).size == len(whole)
+        found.close()
+        assert source.quit()
+
+
+def test_r22_top_during_an_outage_ends_the_session(settings):
+    server = MailboxServer([letter(1)] * 3, err_on={"TOP 2 0": "-ERR [SYS/TEMP] later"})
+    with server, session(settings, server) as source:
+        with failing("server_busy"):
+            list(source.tops([1, 2, 3]))
         assert source.quit()
 
 
