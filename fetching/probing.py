@@ -57,7 +57,8 @@ def check(
 
 def start(membership: Membership, settings: Mapping[str, Any]) -> str:
     """Keep the settings for the test and return its id; queue `tasks.probe` with it. Raises MailError when too many."""
-    target = f"{settings['host']}:{settings['port']}:{settings['username']}"
+    # A mailbox, not a spelling: another port or other letters of its name must not buy more tries.
+    target = f"{settings['host']} {settings['username']}".casefold()
     for kind, name in (
         ("person", membership.user_id),
         ("organization", membership.organization_id),

@@ -6,11 +6,13 @@ import pytest
 from django.core.cache import cache
 
 from accounts import tenancy
-from accounts.failures import MailError
+from accounts.failures import MailError, describe
 from accounts.models import MailAccount
 from fetching import probing, tasks
 from tests import factories
+from tests.fetching.connecting import FORM, TEST
 from tests.servers.pop3 import MailboxServer
+from tests.servers.scripted import ScriptedServer, send, stall
 from tests.servers.tls import CA, make_ca
 
 PASSWORD = "correct horse"
@@ -126,6 +128,53 @@ def test_a_host_of_the_inner_network_is_not_even_asked(member, settings):
     assert probing.result(test, member).state == "failed"
 
 
+# ── Whose words are shown ───────────────────────────────────────────────────
+BANNERS = [
+    (b"SSH-2.0-OpenSSH_9.2p1 SECRET\r\n", "not_pop3"),
+    (b"* OK SECRET IMAP4rev1\r\n", "not_pop3"),
+    (b"HTTP/1.1 400 SECRET\r\n\r\n", "not_pop3"),
+    (b"-ERR [SYS/TEMP] SECRET\r\n", "server_busy"),
+    (b"-ERR SECRET in use\r\n", "mailbox_busy"),
+]
+
+
+@pytest.mark.parametrize("encryption", ["plain", "ssl", "starttls"])
+@pytest.mark.parametrize(("banner", "code"), BANNERS)
+def test_c4_no_banner_reaches_the_page(
+    acme, as_alice, member, settings, ca, queued, press, banner, code, encryption
+):
+    """What answers may be a service of the inner network: not one byte of its greeting is shown, TLS or not."""
+    settings.MAILHUB_MAIL_CA_FILE = str(ca.ca_file)
+    certificate = ca.issue("127.0.0.1") if encryption == "ssl" else None
+    with ScriptedServer([send(banner), stall()], certificate=certificate) as server:
+        settings.MAILHUB_ALLOWED_MAIL_HOSTS = [server.entry]
+        where = {"host": server.host, "port": server.port, "encryption": encryption}
+        answer = press(as_alice, TEST, {**FORM, "username": "ada", **where})
+        ((_, test),) = queued
+        tasks.probe(test)
+    result = probing.result(test, member)
+    assert (result.error, result.server_text) == (code, "")
+    page = as_alice.get(answer.url).text
+    assert str(describe(code).sentence) in page
+    assert "SECRET" not in page + repr(result)
+
+
+@pytest.mark.parametrize("encryption", ["plain", "ssl"])
+def test_a_refusal_is_quoted_inside_tls_after_a_greeting_and_nowhere_else(
+    acme, as_alice, settings, ca, queued, press, encryption
+):
+    settings.MAILHUB_MAIL_CA_FILE = str(ca.ca_file)
+    certificate = ca.issue("127.0.0.1") if encryption == "ssl" else None
+    words = {"err_on": {"AUTH": "-ERR [AUTH] Ask the HELPDESK", "PASS": "-ERR [AUTH] Ask the HELPDESK"}}
+    with MailboxServer(encryption=encryption, certificate=certificate, **words) as server:
+        settings.MAILHUB_ALLOWED_MAIL_HOSTS = [server.entry]
+        where = {"host": server.host, "port": server.port, "encryption": encryption}
+        answer = press(as_alice, TEST, {**FORM, "username": "ada", **where})
+        ((_, test),) = queued
+        tasks.probe(test)
+    assert ("HELPDESK" in as_alice.get(answer.url).text) is (encryption == "ssl")
+
+
 # ── What is kept ────────────────────────────────────────────────────────────
 def test_the_password_is_nowhere_in_clear(member, acme):
     test = probing.start(member, {**ADDRESS, "password": PASSWORD})
@@ -164,12 +213,24 @@ def test_only_so_many_an_hour(member, monkeypatch, kind):
         probing.start(member, {**ADDRESS, "password": PASSWORD})
 
 
-def test_passwords_are_not_sprayed_over_many_people(acme, alice, bob, monkeypatch):
-    """The target counts, whoever asks."""
+def test_passwords_are_not_sprayed_over_many_people(acme, alice, bob, umbrella, charlie, monkeypatch):
+    """The target counts, whoever asks, and in whichever organization."""
     monkeypatch.setitem(probing.HOURLY, "target", 1)
     probing.start(factories.membership(acme, alice), {**ADDRESS, "password": "one"})
+    for other in (factories.membership(acme, bob), factories.membership(umbrella, charlie)):
+        with pytest.raises(MailError, match="too_many_tests"):
+            probing.start(other, {**ADDRESS, "password": "two"})
+        probing.start(other, {**ADDRESS, "username": f"else-{other.pk}", "password": "three"})
+
+
+@pytest.mark.parametrize(
+    "spelling", [{"port": 110}, {"encryption": "starttls"}, {"username": "ADA"}, {"host": "POP.example.org"}]
+)
+def test_a_target_is_a_mailbox_however_it_is_spelled(member, monkeypatch, spelling):
+    monkeypatch.setitem(probing.HOURLY, "target", 1)
+    probing.start(member, {**ADDRESS, "password": "one"})
     with pytest.raises(MailError, match="too_many_tests"):
-        probing.start(factories.membership(acme, bob), {**ADDRESS, "password": "two"})
+        probing.start(member, {**ADDRESS, **spelling, "password": "two"})
 
 
 # ── From the form to the account ────────────────────────────────────────────
