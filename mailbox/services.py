@@ -162,7 +162,7 @@ def discard_account(account: MailAccount) -> None:
     with transaction.atomic():
         folders = list(Folder.objects.select_for_update().filter(account=account).order_by("pk"))
         with connection.cursor() as cursor:
-            for table in ("mailbox_rawpart", "mailbox_attachment"):
+            for table in ("mailbox_rawpart", "mailbox_attachment", "mailbox_messagelabel"):
                 cursor.execute(
                     f"DELETE FROM {table} t USING mailbox_message m"
                     " WHERE m.id = t.message_id AND m.account_id = %s",

@@ -12,6 +12,7 @@ from django.db import DatabaseError, connection, transaction
 from accounts import services, tenancy
 from accounts.models import Role
 from fetching.models import FetchRun, RemoteMessage
+from mailbox import labels
 from mailbox.models import Message
 from tests import factories
 
@@ -43,9 +44,10 @@ ATTACHED = (
 def furnish(organization, owner):
     """A row of every tenant model."""
     account = factories.connect(organization, owner)
-    factories.deliver(account, ATTACHED)
+    delivered = factories.deliver(account, ATTACHED)
     with tenancy.scope(organization.pk):
         services.invite(factories.membership(organization, owner), "new@guest.example", Role.MEMBER)
+        labels.attach(labels.create_label(account, "Travel"), delivered)
         FetchRun.objects.create(organization=organization, account=account)
         RemoteMessage.objects.create(organization=organization, account=account, uidl=b"1", state="stored")
     return account

@@ -1,5 +1,6 @@
 import django.db.models.deletion
 import django.db.models.functions.datetime
+import django.db.models.functions.text
 from accounts.tenancy import Guard
 from django.db import migrations, models
 
@@ -29,7 +30,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'folder',
                 'verbose_name_plural': 'folders',
-                'ordering': ['position', 'id'],
+                'ordering': ['position', django.db.models.functions.text.Lower('name'), 'id'],
             },
         ),
         migrations.CreateModel(
@@ -96,9 +97,50 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'raw messages',
             },
         ),
+        migrations.CreateModel(
+            name='Label',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=40, verbose_name='name')),
+                ('hue', models.CharField(choices=[('blue', 'blue'), ('teal', 'teal'), ('ochre', 'ochre'), ('red', 'red'), ('magenta', 'magenta'), ('violet', 'violet'), ('green', 'green'), ('slate', 'slate')], default='blue', max_length=8)),
+                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='labels', to='accounts.mailaccount')),
+                ('organization', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.organization')),
+            ],
+            options={
+                'verbose_name': 'label',
+                'verbose_name_plural': 'labels',
+                'ordering': [django.db.models.functions.text.Lower('name'), 'id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='MessageLabel',
+            fields=[
+                ('pk', models.CompositePrimaryKey('label_id', 'message_id', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('sent_at', models.DateTimeField()),
+                ('label', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='mailbox.label')),
+                ('message', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='mailbox.message')),
+                ('organization', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.organization')),
+            ],
+            options={
+                'verbose_name': 'label of a message',
+                'verbose_name_plural': 'labels of messages',
+            },
+        ),
         migrations.AddConstraint(
             model_name='folder',
             constraint=models.UniqueConstraint(condition=models.Q(('role', 'own'), _negated=True), fields=('account', 'role'), name='one_folder_of_each_role'),
+        ),
+        migrations.AddConstraint(
+            model_name='folder',
+            constraint=models.UniqueConstraint(models.F('account'), django.db.models.functions.text.Lower('name'), condition=models.Q(('role', 'own')), name='one_folder_of_each_name'),
+        ),
+        migrations.AddConstraint(
+            model_name='label',
+            constraint=models.UniqueConstraint(models.F('account'), django.db.models.functions.text.Lower('name'), name='one_label_of_each_name'),
+        ),
+        migrations.AddIndex(
+            model_name='messagelabel',
+            index=models.Index(fields=['label', '-sent_at', '-message'], name='label_list'),
         ),
         migrations.AddIndex(
             model_name='message',
@@ -112,10 +154,16 @@ class Migration(migrations.Migration):
             model_name='message',
             index=models.Index(fields=['account'], name='message_account'),
         ),
+        migrations.AddIndex(
+            model_name='message',
+            index=models.Index(condition=models.Q(('trashed_from__isnull', False)), fields=['trashed_from'], name='message_trashed_from'),
+        ),
         Guard("mailbox_folder"),
         Guard("mailbox_message"),
         Guard("mailbox_attachment"),
         Guard("mailbox_rawpart"),
+        Guard("mailbox_label"),
+        Guard("mailbox_messagelabel"),
         # zstd already did what TOAST would try again.
         migrations.RunSQL("ALTER TABLE mailbox_rawpart ALTER COLUMN data SET STORAGE EXTERNAL", migrations.RunSQL.noop),
     ]

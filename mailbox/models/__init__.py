@@ -1,5 +1,6 @@
-"""What is kept: folders, messages, attachments, raw bytes."""
+"""What is kept: folders, labels, messages, attachments, raw bytes."""
 
+from mailbox.models.labels import Label, MessageLabel
 from mailbox.models.messages import Attachment, Folder, Message, RawPart
 
-__all__ = ["Attachment", "Folder", "Message", "RawPart"]
+__all__ = ["Attachment", "Folder", "Label", "Message", "MessageLabel", "RawPart"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, TypedDict
 
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import MailAccount, Membership
@@ -53,11 +53,15 @@ class Folder(TenantModel):
     class Meta:
         verbose_name = _("folder")
         verbose_name_plural = _("folders")
-        ordering = ["position", "id"]
+        # People's own folders share a position, so they stand by name.
+        ordering = ["position", Lower("name"), "id"]
         constraints = [
             models.UniqueConstraint(
                 fields=["account", "role"], condition=~models.Q(role="own"), name="one_folder_of_each_role"
-            )
+            ),
+            models.UniqueConstraint(
+                "account", Lower("name"), condition=models.Q(role="own"), name="one_folder_of_each_name"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -120,6 +124,12 @@ class Message(TenantModel):
                 name="message_unread_list",
             ),
             models.Index(fields=["account"], name="message_account"),
+            # Deleting a folder asks which messages in Trash came from it.
+            models.Index(
+                fields=["trashed_from"],
+                condition=models.Q(trashed_from__isnull=False),
+                name="message_trashed_from",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,136 @@
+"""Every write to labels: making and changing them, giving them to messages and taking them away."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from django.db import connection, transaction
+from django.db.models import Count, QuerySet
+
+from accounts.models import MailAccount
+from accounts.models.mail_accounts import HUES
+from mailbox import names
+from mailbox.models import Label, Message, MessageLabel
+
+LIMIT = 100  # labels an account can have
+NAME_LENGTH = 40
+
+# Joined with the account, so that no message gets another account's label; locked in the order of their ids,
+# so that neither goes meanwhile and no two writers wait for each other.
+_ATTACH = """
+    INSERT INTO mailbox_messagelabel (organization_id, label_id, message_id, sent_at)
+    SELECT m.organization_id, l.id, m.id, m.sent_at
+    FROM unnest(%s::bigint[]) AS wanted (id)
+    JOIN mailbox_message m ON m.id = wanted.id
+    JOIN mailbox_label l ON l.account_id = m.account_id AND l.id = ANY(%s::bigint[])
+    ORDER BY m.id, l.id
+    FOR KEY SHARE OF m, l
+    ON CONFLICT DO NOTHING
+"""
+
+
+def create_label(account: MailAccount, name: str, hue: str = "") -> Label:
+    """A new label; without `hue` in a colour that the account uses least. Raises names.Refused."""
+    if hue and hue not in HUES:
+        raise ValueError(f"{hue!r} is no hue")
+    with transaction.atomic():
+        others = _others(account.pk)
+        if len(others) >= LIMIT:
+            raise names.TooMany(LIMIT)
+        return Label.objects.create(
+            organization_id=account.organization_id,
+            account=account,
+            name=_free(name, others),
+            hue=hue or _unused_hue(others),
+        )
+
+
+def change_label(label: Label, name: str, hue: str) -> None:
+    """Give a label another name and colour. Raises names.Refused."""
+    if hue not in HUES:
+        raise ValueError(f"{hue!r} is no hue")
+    with transaction.atomic():
+        label.name = _free(name, [other for other in _others(label.account_id) if other.pk != label.pk])
+        label.hue = hue
+        label.save(update_fields=["name", "hue"])
+
+
+def delete_label(label: Label) -> int:
+    """Delete a label; its messages stay. Returns how many had it."""
+    with transaction.atomic():
+        count, _by_model = MessageLabel.objects.filter(label=label).delete()
+        label.delete()
+    return count
+
+
+def _others(account_id: int) -> list[Label]:
+    """The account's labels, with the account locked: one change of names at a time."""
+    MailAccount.objects.select_for_update(no_key=True).get(pk=account_id)
+    return list(Label.objects.filter(account=account_id))
+
+
+def _free(name: str, others: Iterable[Label]) -> str:
+    cleaned = names.clean(name, NAME_LENGTH)
+    names.check_free(cleaned, (other.name for other in others))
+    return cleaned
+
+
+def _unused_hue(others: Iterable[Label]) -> str:
+    used = Counter(other.hue for other in others)
+    return min(HUES, key=lambda hue: used[hue])
+
+
+# ── On messages ─────────────────────────────────────────────────────────────
+def attach(label: Label, message_ids: Sequence[int]) -> int:
+    """Give messages of the label's account the label, in one statement; returns how many it was new to.
+
+    For fetching: inside the storing transaction, just after `storing.store`.
+    """
+    return _attach(message_ids, [label.pk])
+
+
+def add_labels(messages: QuerySet[Message], labels: Iterable[Label]) -> int:
+    """Give each message those labels that are its account's; returns how many were new."""
+    return _attach(_ids(messages), [label.pk for label in labels])
+
+
+def remove_labels(messages: QuerySet[Message], labels: Iterable[Label]) -> int:
+    """Take the labels away; returns how many were there."""
+    found = MessageLabel.objects.filter(label__in=[label.pk for label in labels], message__in=_ids(messages))
+    return found.delete()[0]
+
+
+def set_labels(messages: QuerySet[Message], labels: Iterable[Label]) -> None:
+    """Let each message have just those of the labels that are its account's."""
+    keys, ids = [label.pk for label in labels], _ids(messages)
+    with transaction.atomic():
+        MessageLabel.objects.filter(message__in=ids).exclude(label__in=keys).delete()
+        _attach(ids, keys)
+
+
+def _ids(messages: QuerySet[Message]) -> list[int]:
+    return list(messages.order_by().values_list("pk", flat=True))
+
+
+def _attach(message_ids: Sequence[int], label_ids: Sequence[int]) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(_ATTACH, [list(message_ids), list(label_ids)])
+        return int(cursor.rowcount)
+
+
+# ── Reading ─────────────────────────────────────────────────────────────────
+def labels_of(message_ids: Iterable[int]) -> dict[int, list[Label]]:
+    """The labels of each message that has any, by name; one query for a whole page."""
+    found: dict[int, list[Label]] = {}
+    rows = MessageLabel.objects.filter(message__in=list(message_ids)).select_related("label")
+    for row in rows.order_by("label__name", "label"):
+        found.setdefault(row.message_id, []).append(row.label)
+    return found
+
+
+def counts(labels: Iterable[Label]) -> dict[int, int]:
+    """How many messages have each label, wherever these are."""
+    rows = MessageLabel.objects.filter(label__in=[label.pk for label in labels]).order_by()
+    counted = rows.values_list("label").annotate(count=Count("message"))
+    return dict(counted)

@@ -1,0 +1,69 @@
+"""Labels: coloured names that a person gives to messages, whatever folder these are in."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import MailAccount, Membership
+from accounts.models.mail_accounts import HUES
+from accounts.tenancy import TenantModel
+from mailbox.models.messages import Message
+
+
+class LabelQuerySet(models.QuerySet["Label"]):
+    """Which labels a member may use."""
+
+    def visible_to(self, membership: Membership) -> LabelQuerySet:
+        """Labels of the member's own accounts."""
+        return self.filter(organization=membership.organization_id, account__owner=membership.user_id)
+
+
+class Label(TenantModel):
+    """A label of one account. Write through `mailbox.labels`, which keeps names apart."""
+
+    account = models.ForeignKey(MailAccount, models.CASCADE, related_name="labels", db_index=False)
+    name = models.CharField(_("name"), max_length=40)
+    hue = models.CharField(max_length=8, choices=[(hue, hue) for hue in HUES], default=HUES[0])
+
+    objects: ClassVar[models.Manager[Label]] = LabelQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("label")
+        verbose_name_plural = _("labels")
+        ordering = [Lower("name"), "id"]
+        constraints = [models.UniqueConstraint("account", Lower("name"), name="one_label_of_each_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class MessageLabelQuerySet(models.QuerySet["MessageLabel"]):
+    """Which messages' labels a member may see."""
+
+    def visible_to(self, membership: Membership) -> MessageLabelQuerySet:
+        """Labels on messages of the member's own accounts."""
+        return self.filter(organization=membership.organization_id, label__account__owner=membership.user_id)
+
+
+class MessageLabel(TenantModel):
+    """That a message has a label; both are of one account."""
+
+    pk = models.CompositePrimaryKey("label_id", "message_id")
+    label = models.ForeignKey(Label, models.CASCADE, related_name="+", db_index=False)
+    message = models.ForeignKey(Message, models.CASCADE, related_name="+")
+    # The message's own, which never changes: so that one index finds a page of a label's list.
+    sent_at = models.DateTimeField()
+
+    objects: ClassVar[models.Manager[MessageLabel]] = MessageLabelQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("label of a message")
+        verbose_name_plural = _("labels of messages")
+        indexes = [models.Index(fields=["label", "-sent_at", "-message"], name="label_list")]
+
+    def __str__(self) -> str:
+        return f"label {self.label_id} of message {self.message_id}"
