@@ -22,6 +22,9 @@ SEALED = _("Mail there is sealed for the provider's own programs. No other servi
 OWN_NETWORK = _("Fetching works, sending does not: it sends only from the lines of its own customers.")
 NOT_ENCRYPTED = _("This provider does not encrypt. Others on the way could read the password and the mail.")
 
+# What these providers' people must switch on, some providers switch off again when it is not used for long.
+SWITCHES = (SWITCH_ON, SWITCH_ON_AND_APP_PASSWORD, GMAIL, GMX, ZOHO, AUTHORIZATION_CODE, THIRD_PARTY)
+
 # ── Steps: the way there ────────────────────────────────────────────────────
 
 _PASTE = _("Enter it here as the password. The one you sign in with there does not work.")

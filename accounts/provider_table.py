@@ -60,6 +60,11 @@ class Provider:
         return self.status == "ready"
 
     @property
+    def switches_pop3(self) -> bool:
+        """Whether POP3 may be off there: what it then says is the same as for a wrong password."""
+        return any(self.note is note for note in guides.SWITCHES)
+
+    @property
     def label(self) -> Text:
         """The small print on the tile, "" for none."""
         if self.status != "ready":

@@ -134,7 +134,7 @@ def _paused(state: FetchState) -> Standing:
 def _trouble(account: MailAccount, failure: Failure) -> Standing:
     """Only a person can help: a red badge, by what it takes."""
     if failure.error_class == ErrorClass.AUTHENTICATION:
-        return _needs_password(account.fetch_state, failure)
+        return _needs_password(account, failure)
     if failure.error_class == ErrorClass.CERTIFICATE:
         kind, icon, badge = Kind.CERTIFICATE, "shield", _("Not secure")
     elif failure.error_class == ErrorClass.CONFIG:
@@ -145,12 +145,17 @@ def _trouble(account: MailAccount, failure: Failure) -> Standing:
     return Standing(kind, "bad", icon, badge, action, str(failure.sentence), str(failure.remedy))
 
 
-def _needs_password(state: FetchState, failure: Failure) -> Standing:
-    sentence, remedy = str(failure.sentence), str(failure.remedy)
+def _needs_password(account: MailAccount, failure: Failure) -> Standing:
+    state, sentence, remedy = account.fetch_state, str(failure.sentence), str(failure.remedy)
     if state.last_success_at and state.error_code == "authentication_failed":
-        # It worked before, so the settings are right and the password is what changed.
-        sentence = _("The provider no longer accepts the password.")
-        remedy = _("Your mail is safe there and comes in once you enter the new one.")
+        # It worked before, so the settings are right and what changed is the password, or POP3 is off there.
+        preset = providers.by_slug(account.provider)
+        if preset and preset.switches_pop3:
+            sentence = _("The password has changed, or POP3 was switched off at the provider.")
+            remedy = _("Your mail is safe there and comes in once you enter the new one or switch POP3 on.")
+        else:
+            sentence = _("The provider no longer accepts the password.")
+            remedy = _("Your mail is safe there and comes in once you enter the new one.")
     action = _settings(_("Enter password"))
     return Standing(Kind.PASSWORD, "bad", "key", _("Needs a password"), action, sentence, remedy)
 

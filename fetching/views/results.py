@@ -204,7 +204,9 @@ def _hints(code: str, failure: Failure, settings: dict[str, Any]) -> Iterator[Hi
 def _sign_in_hints(settings: dict[str, Any]) -> Iterator[Hint]:
     provider = providers.by_slug(settings.get("provider", ""))
     yield Hint(_("Capital letters matter in a password."))
-    if provider and provider.app_password:
+    if provider and provider.switches_pop3:
+        yield Hint(str(provider.note))
+    elif provider and provider.app_password:
         yield Hint(
             _("%(provider)s wants an app password instead of the one you sign in with there.")
             % {"provider": provider.name}

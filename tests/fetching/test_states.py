@@ -60,6 +60,17 @@ def test_a_password_that_worked_before():
     assert now.needs_person
 
 
+@pytest.mark.parametrize("provider", ["gmx", "gmail", "web-de"])
+def test_a7_where_pop3_may_be_off_both_causes_are_named(provider):
+    """GMX and others switch POP3 off after disuse and then say that the password is wrong."""
+    worked = {"provider": provider, "last_success_at": BEFORE, "first_fetch_done": True}
+    now = standing(status=Status.FAILED, error_code="authentication_failed", **worked)
+    assert (now.kind, now.badge) == (Kind.PASSWORD, "Needs a password")
+    assert "password" in now.sentence
+    assert "POP3 was switched off" in now.sentence
+    assert "switch POP3 on" in now.remedy
+
+
 def test_a_wrong_password_asks_for_a_person_before_the_account_is_stopped():
     now = standing(status=Status.BACKING_OFF, error_code="authentication_failed", last_success_at=BEFORE)
     assert now.kind == Kind.PASSWORD

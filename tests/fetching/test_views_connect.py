@@ -183,6 +183,16 @@ def test_a_refused_sign_in_says_what_to_try(started, as_alice):
     assert "save-form" not in panel
 
 
+def test_a7_a_refused_sign_in_names_the_switch_too(started, as_alice):
+    """GMX answers the same when POP3 is off as when the password is wrong."""
+    ended(
+        started, "failed", error="authentication_failed", done=["resolved", "connected", "secure", "greeting"]
+    )
+    panel = " ".join(as_alice.get(f"{TEST}{started}/", headers=HTMX).text.split())
+    assert "E-mail, Settings, POP3 and IMAP, then allow access" in panel
+    assert "did not accept the user name and password" in panel
+
+
 @pytest.mark.parametrize("done", [["resolved", "connected"], ["resolved", "connected", "greeting"]])
 def test_a_servers_words_are_not_shown_before_it_has_proven_itself(started, as_alice, done):
     ended(started, "failed", error="not_pop3", server_text="SSH-2.0-OpenSSH_9.2", done=done)
