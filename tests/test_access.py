@@ -170,15 +170,15 @@ def test_a_visitor_is_asked_to_sign_in(client, house):
     assert "/accounts/login/" in visit(client, "mail", house[0], "get").url
 
 
-def test_a_stranger_learns_nothing(as_charlie, house):
+def test_s7_a_stranger_learns_nothing(as_charlie, house):
     check(as_charlie, house, lambda row: {404})
 
 
-def test_a_member_sees_no_other_members_mail(as_bob, house):
+def test_s7_a_member_sees_no_other_members_mail(as_bob, house):
     check(as_bob, house, lambda row: HIDDEN if row.who in (PRIVATE, ADMIN) else SOMETHING)
 
 
-def test_an_admin_sees_no_other_members_mail_either(house):
+def test_s7_an_admin_sees_no_other_members_mail_either(house):
     check(signed_in(house[1]), house, lambda row: HIDDEN if row.who == PRIVATE else SOMETHING)
 
 

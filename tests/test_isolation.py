@@ -76,7 +76,7 @@ def test_the_application_role_cannot_bypass_policies(db):
 
 
 @pytest.mark.parametrize("model", TENANT_MODELS, ids=lambda model: model._meta.label)
-def test_every_tenant_table_is_guarded(two_houses, model):
+def test_s7_every_tenant_table_is_guarded(two_houses, model):
     acme, umbrella = two_houses
     table = model._meta.db_table
     assert issubclass(model, tenancy.TenantModel)
@@ -99,7 +99,7 @@ def test_every_tenant_table_is_guarded(two_houses, model):
 
 
 @pytest.mark.parametrize("model", TENANT_MODELS, ids=lambda model: model._meta.label)
-def test_no_row_can_be_given_to_another_tenant(two_houses, model):
+def test_s7_no_row_can_be_given_to_another_tenant(two_houses, model):
     acme, umbrella = two_houses
     table = model._meta.db_table
     with (

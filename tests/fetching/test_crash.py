@@ -115,7 +115,7 @@ def let_the_lease_run_out(account: MailAccount) -> None:
 
 
 @pytest.mark.parametrize(("delete", "step", "in_store", "at_server", "noted"), CASES)
-def test_killed_at_any_step(connect, server, delete, step, in_store, at_server, noted):
+def test_r1_r2_killed_at_any_step(connect, server, delete, step, in_store, at_server, noted):
     account = connect(delete)
     watch = Watch(server, lambda: committed_digests(account))
     die_at(step, account, server)
@@ -150,7 +150,7 @@ def test_killed_after_success_nothing_is_held(connect, server):
     check_invariant(account, server, watch, LETTERS)
 
 
-def test_killed_again_and_again_each_session_goes_on_where_the_last_one_died(connect, server):
+def test_r1_r14_killed_again_and_again_each_session_goes_on_where_the_last_one_died(connect, server):
     account = connect(True)
     watch = Watch(server, lambda: committed_digests(account))
     for step in ("batch committed", "charged", "batch committed", "dele acknowledged", "quit sent"):

@@ -245,7 +245,7 @@ def test_a1_nothing_is_quoted_without_tls(settings):
         ("-ERR POP3 access is disabled", "login_disabled", None),
     ],
 )
-def test_a2_to_a6_refusals_at_pass(settings, line, code, pause):
+def test_a2_a3_a4_a5_a6_refusals_at_pass(settings, line, code, pause):
     with MailboxServer(capabilities=["USER"], err_on={"PASS": line}) as server:
         assert refused(settings, server, code=code).retry_after == pause
 
