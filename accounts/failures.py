@@ -186,6 +186,118 @@ FAILURES: dict[str, Failure] = {
         _("The provider asks for a pause between two fetches."),
         _("Wait a few minutes; mail waits at the provider and nothing is lost."),
     ),
+    # Sending: the server. What is tried again by itself and what waits for a person is said by the verdict on
+    # the message (sending.smtp_client), not by these.
+    "not_smtp": _permanent(
+        ErrorClass.CONFIG,
+        _("What answers at this address is not an SMTP server."),
+        _("Check the server name, the port and the encryption."),
+    ),
+    "encryption_needed": _permanent(
+        ErrorClass.CONFIG,
+        _("The server takes mail over an encrypted connection only."),
+        _("Choose SSL or STARTTLS in the settings for sending."),
+    ),
+    "sign_in_missing": _permanent(
+        ErrorClass.CONFIG,
+        _("The server offers no way to sign in with a password."),
+        _("Check the port and the encryption, or ask the provider for the right settings."),
+    ),
+    "sign_in_needed": _permanent(
+        ErrorClass.CONFIG,
+        _("The server takes mail only from people who have signed in."),
+        _("Enter a user name and a password in the settings for sending."),
+    ),
+    "sending_login_failed": _permanent(
+        ErrorClass.AUTHENTICATION,
+        _("The server did not accept the user name and password."),
+        _(
+            "Enter the password for sending again; some providers want an app password, or SMTP switched on first."
+        ),
+    ),
+    "smtp_switched_off": _permanent(
+        ErrorClass.CONFIG,
+        _("The provider does not let this account send through mail programs."),
+        _("Switch on SMTP in the settings at the provider, or ask whoever looks after the account there."),
+    ),
+    "blocked_here": _permanent(
+        ErrorClass.CONFIG,
+        _("The server takes no mail from where Mailhub runs."),
+        _("Tell the people who run Mailhub; they can ask the provider to lift this."),
+    ),
+    "smtp_busy": _temporary(
+        ErrorClass.BUSY,
+        _("The server for sending has no time at the moment."),
+        _("Try again in a few minutes; mail that waits to be sent is kept."),
+    ),
+    "sending_interrupted": _temporary(
+        ErrorClass.CONNECTION,
+        _("The connection broke before the message was handed over."),
+        _("Try again in a few minutes; mail that waits to be sent is kept, and nothing was sent."),
+    ),
+    "sending_too_slow": _temporary(
+        ErrorClass.CONNECTION,
+        _("The server took the message too slowly, so sending was ended."),
+        _("Try again later or with smaller attachments; nothing was sent."),
+    ),
+    # Sending: one message
+    "maybe_sent": _permanent(
+        ErrorClass.MESSAGE,
+        _("The server has the message but did not say whether it took it: it may have been sent."),
+        _("Look for it in Sent at the provider, or ask the recipient, before you send it again."),
+    ),
+    "sender_refused": _permanent(
+        ErrorClass.MESSAGE,
+        _("The provider does not let this account send from this address."),
+        _("Send from another address, or allow this one in the settings at the provider."),
+    ),
+    "relay_refused": _permanent(
+        ErrorClass.MESSAGE,
+        _("The server does not pass mail on to this recipient."),
+        _(
+            "Check the user name and password for sending: most servers pass mail on only for those who sign in."
+        ),
+    ),
+    "recipient_refused": _permanent(
+        ErrorClass.MESSAGE,
+        _("The server takes no mail for this recipient."),
+        _("Check the spelling of the address; it may no longer exist."),
+    ),
+    "recipient_full": _temporary(
+        ErrorClass.BUSY,
+        _("The mailbox of the recipient is full."),
+        _("Send it again later, or reach the recipient another way."),
+    ),
+    "greylisted": _temporary(
+        ErrorClass.BUSY,
+        _("The server of the recipient wants to be asked once more, as it does with every new sender."),
+        _("Wait a few minutes; the message is kept until then."),
+    ),
+    "refused_for_now": _temporary(
+        ErrorClass.BUSY,
+        _("The server did not take the message for the time being."),
+        _("Wait a few minutes; the message is kept until then."),
+    ),
+    "sending_limit": _temporary(
+        ErrorClass.DELAY,
+        _("The provider takes no more mail from this account for now."),
+        _("Wait an hour, or until tomorrow; providers count what an account sends."),
+    ),
+    "message_refused": _permanent(
+        ErrorClass.MESSAGE,
+        _("The server refused this message."),
+        _("Change the text, the links or the attachments and send it again."),
+    ),
+    "too_large_to_send": _permanent(
+        ErrorClass.MESSAGE,
+        _("This message is larger than the server takes."),
+        _("Send fewer or smaller attachments."),
+    ),
+    "characters_refused": _permanent(
+        ErrorClass.MESSAGE,
+        _("The server cannot take an address or a message with these characters."),
+        _("Use an address with plain letters, or another server for sending."),
+    ),
     # Messages, space and Mailhub itself
     "message_too_large": _permanent(
         ErrorClass.MESSAGE,
