@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,6 @@ import psycopg
 import zstandard
 from django.db import connection
 from django.db.models import F
-from psycopg.types.json import Jsonb
 from psycopg.types.numeric import Int8
 
 from mailbox import signals
@@ -23,17 +23,67 @@ from mailbox.parsing import Address, Parsed, parse
 
 PART_BYTES = 4 * 1024 * 1024
 ZSTD_LEVEL = 1
+# Compressed bytes of one statement: larger arrays no longer fit into the caches of either side.
+RAW_BYTES = 1024 * 1024
 
-_MESSAGE = (
-    "INSERT INTO mailbox_message (id, organization_id, account_id, folder_id, sent_at, date_text, size,"
-    ' sha256, subject, from_name, from_address, recipients, preview, message_id, in_reply_to, "references",'
-    " is_read, is_starred, has_attachments, is_undecodable)"
-    " VALUES (%b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, false, %b, %b)"
+
+def _insert(table: str, same: dict[str, str], each: dict[str, str]) -> str:
+    """A statement for any number of rows: values that are the `same` in all, then an array of those of `each`.
+
+    Not planned again for each row, as `executemany` is without named statements (which neither Django nor
+    PgBouncer want), nor refused under row-level security, as COPY is: half the work for PostgreSQL.
+    """
+    names = ", ".join(f'"{name}"' for name in same | each)
+    values = [f"%b::{kind}" for kind in same.values()] + [f'"{name}"' for name in each]
+    arrays = ", ".join(f"%b::{kind}[]" for kind in each.values())
+    columns = ", ".join(f'"{name}"' for name in each)
+    return (
+        f"INSERT INTO {table} ({names}) SELECT {', '.join(values)} FROM unnest({arrays}) AS new ({columns})"
+    )
+
+
+_MESSAGE = _insert(
+    "mailbox_message",
+    {
+        "organization_id": "int8",
+        "account_id": "int8",
+        "folder_id": "int8",
+        "is_read": "bool",
+        "is_starred": "bool",
+    },
+    {
+        "id": "int8",
+        "sent_at": "timestamptz",
+        "date_text": "text",
+        "size": "int8",
+        "sha256": "bytea",
+        "subject": "text",
+        "from_name": "text",
+        "from_address": "text",
+        "recipients": "text[]::jsonb",
+        "preview": "text",
+        "message_id": "text",
+        "in_reply_to": "text",
+        "references": "text[]::jsonb",
+        "has_attachments": "bool",
+        "is_undecodable": "bool",
+    },
 )
-_RAW = "INSERT INTO mailbox_rawpart (message_id, part, organization_id, data) VALUES (%b, %b, %b, %b)"
-_ATTACHMENT = (
-    "INSERT INTO mailbox_attachment (organization_id, message_id, position, filename, content_type, size,"
-    " content_id, is_inline) VALUES (%b, %b, %b, %b, %b, %b, %b, %b)"
+_RAW = _insert(
+    "mailbox_rawpart", {"organization_id": "int8"}, {"message_id": "int8", "part": "int2", "data": "bytea"}
+)
+_ATTACHMENT = _insert(
+    "mailbox_attachment",
+    {"organization_id": "int8"},
+    {
+        "message_id": "int8",
+        "position": "int2",
+        "filename": "text",
+        "content_type": "text",
+        "size": "int8",
+        "content_id": "text",
+        "is_inline": "bool",
+    },
 )
 
 
@@ -78,28 +128,18 @@ def store(folder: Folder, batch: Sequence[Incoming], *, is_read: bool = False) -
     last statement.
     """
     now = datetime.now(UTC)
+    organization = folder.organization_id
     with psycopg.Cursor(_wire()) as cursor:
         cursor.execute(
             "SELECT nextval(pg_get_serial_sequence('mailbox_message', 'id')) FROM generate_series(1, %b)",
             [Int8(len(batch))],
         )
         ids = [int(row[0]) for row in cursor.fetchall()]
-        organization = Int8(folder.organization_id)
-        cursor.executemany(
-            _MESSAGE,
-            [_message_row(folder, key, item, now, is_read) for key, item in zip(ids, batch, strict=True)],
-        )
-        cursor.executemany(
-            _RAW,
-            [
-                (Int8(key), Int8(part), organization, data)
-                for key, item in zip(ids, batch, strict=True)
-                for part, data in enumerate(item.parts)
-            ],
-        )
-        attachments = list(_attachment_rows(organization, ids, batch))
-        if attachments:
-            cursor.executemany(_ATTACHMENT, attachments)
+        messages = [_message_row(key, item, now) for key, item in zip(ids, batch, strict=True)]
+        _put(cursor, _MESSAGE, [organization, folder.account_id, folder.pk, is_read, False], messages)
+        for rows in _raw_rows(ids, batch):
+            _put(cursor, _RAW, [organization], rows)
+        _put(cursor, _ATTACHMENT, [organization], list(_attachment_rows(ids, batch)))
     Folder.objects.filter(pk=folder.pk).update(
         messages_count=F("messages_count") + len(batch),
         unread_count=F("unread_count") + (0 if is_read else len(batch)),
@@ -117,28 +157,30 @@ def _wire() -> psycopg.Connection[Any]:
     return wire  # type: ignore[no-any-return]
 
 
-def _message_row(
-    folder: Folder, key: int, item: Incoming, now: datetime, is_read: bool
-) -> tuple[object, ...]:
+Row = tuple[object, ...]
+
+
+def _put(cursor: psycopg.Cursor[Any], statement: str, same: list[object], rows: Sequence[Row]) -> None:
+    if rows:
+        cursor.execute(statement, same + [list(column) for column in zip(*rows, strict=True)])
+
+
+def _message_row(key: int, item: Incoming, now: datetime) -> Row:
     parsed = item.parsed
     return (
-        Int8(key),
-        Int8(folder.organization_id),
-        Int8(folder.account_id),
-        Int8(folder.pk),
+        key,
         parsed.date or now,
         parsed.date_text,
-        Int8(item.size),
+        item.size,
         item.sha256,
         parsed.subject,
         parsed.from_name,
         parsed.from_address,
-        Jsonb({"to": _dicts(parsed.to), "cc": _dicts(parsed.cc), "reply_to": _dicts(parsed.reply_to)}),
+        json.dumps({"to": _dicts(parsed.to), "cc": _dicts(parsed.cc), "reply_to": _dicts(parsed.reply_to)}),
         parsed.preview,
         parsed.message_id,
         parsed.in_reply_to,
-        Jsonb(list(parsed.references)),
-        is_read,
+        json.dumps(parsed.references),
         parsed.has_attachments,
         parsed.is_undecodable,
     )
@@ -148,18 +190,28 @@ def _dicts(addresses: Sequence[Address]) -> list[dict[str, str]]:
     return [{"name": address.name, "address": address.address} for address in addresses]
 
 
-def _attachment_rows(
-    organization: Int8, ids: Sequence[int], batch: Sequence[Incoming]
-) -> Iterator[tuple[object, ...]]:
+def _raw_rows(ids: Sequence[int], batch: Sequence[Incoming]) -> Iterator[list[Row]]:
+    rows: list[Row] = []
+    size = 0
+    for key, item in zip(ids, batch, strict=True):
+        for part, data in enumerate(item.parts):
+            rows.append((key, part, data))
+            size += len(data)
+            if size >= RAW_BYTES:
+                yield rows
+                rows, size = [], 0
+    yield rows
+
+
+def _attachment_rows(ids: Sequence[int], batch: Sequence[Incoming]) -> Iterator[Row]:
     for key, item in zip(ids, batch, strict=True):
         for info in item.parsed.attachments:
             yield (
-                organization,
-                Int8(key),
-                Int8(info.position),
+                key,
+                info.position,
                 info.filename,
                 info.content_type,
-                Int8(info.size),
+                info.size,
                 info.content_id,
                 info.is_inline,
             )
