@@ -7,6 +7,7 @@ case for an empty message or a first line that begins with a dot.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from fetching.pop3.errors import RemoteProtocolError
@@ -16,8 +17,10 @@ from fetching.pop3.errors import RemoteProtocolError
 MAX_LINE: Final = 64 * 1024
 
 _CRLF: Final = b"\r\n"
-_DOT_LINE: Final = b"\r\n."
 _END: Final = b"\r\n.\r\n"
+_DOT_LINE: Final = re.compile(rb"\r\n\.")
+# Stuffed dots of one piece that are remembered one by one; a message of nothing else must not fill the memory.
+_MANY: Final = 1000
 
 
 class ReceiveBuffer:
@@ -27,7 +30,8 @@ class ReceiveBuffer:
         self._data = bytearray()
         self._start = 0
         self._scan = 0
-        self._stuffed = False  # the body at _start has a line that begins with a dot
+        self._dots: list[int] = []  # where a dot is to be left out of the body, counted from _start
+        self._dense = False  # there are too many to remember
         self._skip = 0  # what of the body at _start is the status line's CRLF
 
     def __len__(self) -> int:
@@ -68,7 +72,7 @@ class ReceiveBuffer:
         self._start -= len(_CRLF)
         self._scan = self._start
         self._skip = len(_CRLF)
-        self._stuffed = False
+        self._dots, self._dense = [], False
 
     def read_body(self) -> bytes | None:
         """Take the whole body, un-dot-stuffed, with its last CRLF; None when its end is not here yet."""
@@ -101,46 +105,55 @@ class ReceiveBuffer:
             if done:
                 self._start = self._scan = end + len(_END)
             return [], done
-        scan = self._scan
         # The last line's CRLF stays, since it opens what follows; or it goes with the final dot.
         lines = self._take(last, end + len(_END) if done else last).split(_CRLF)
         if not done:
-            self._skip, self._scan = len(_CRLF), max(scan, last)
+            self._skip = len(_CRLF)
         if max(map(len, lines)) > MAX_LINE:
             raise RemoteProtocolError("line without end")
         return lines, done
 
     def _take(self, stop: int, resume: int) -> bytes:
         """The body up to `stop`; the buffer goes on at `resume`."""
+        start = self._start
         with memoryview(self._data) as view:
-            if self._stuffed:
-                # A server that forgot to stuff ".x" sent what it meant; RFC 1939, 3 would strip that dot.
-                text = view[self._start : stop].tobytes().replace(b"\r\n..", b"\r\n.")[self._skip :]
+            # A server that forgot to stuff ".x" sent what it meant; RFC 1939, 3 would strip that dot.
+            if self._dense:
+                text = view[start:stop].tobytes().replace(b"\r\n..", b"\r\n.")[self._skip :]
+            elif self._dots:
+                cuts = [dot + start for dot in self._dots if dot + start < stop]
+                starts = [start + self._skip, *(cut + 1 for cut in cuts)]
+                text = b"".join([view[begin:end] for begin, end in zip(starts, [*cuts, stop], strict=True)])
+                self._dots = [dot + start - resume for dot in self._dots[len(cuts) :]]
             else:
-                text = view[self._start + self._skip : stop].tobytes()
-        self._skip = max(0, self._skip - (stop - self._start))
-        self._start = self._scan = resume
+                text = view[start + self._skip : stop].tobytes()
+        self._skip = max(0, self._skip - (stop - start))
+        self._start = resume
+        self._scan = max(self._scan, resume)
         return text
 
     def _find_end(self) -> int:
         """Where the body's last CRLF is, -1 while unknown.
 
-        Looks for any line that begins with a dot: on most messages the first one found is the end, and one
-        search has told both where that is and that nothing needs un-stuffing.
+        Looks for any line that begins with a dot, so that one search tells both where the end is and what is to
+        be un-stuffed.
         """
         data = self._data
-        if not self._stuffed:
-            at = data.find(_DOT_LINE, self._scan)
-            if at < 0:
-                self._scan = max(self._scan, len(data) - 2)
-                return -1
-            found = bytes(data[at : at + len(_END)])
-            self._scan = at
-            if found == _END:
-                return at
-            if _END.startswith(found):
-                return -1  # it may become the end
-            self._stuffed = True
+        if not self._dense:
+            for line in _DOT_LINE.finditer(data, self._scan):
+                at = line.start()
+                rest = data[at + 3 : at + 5]
+                if rest[:1] == b".":
+                    self._dots.append(at + 2 - self._start)
+                elif _CRLF.startswith(rest):
+                    self._scan = at
+                    return at if rest == _CRLF else -1  # it may become the end
+                if len(self._dots) > _MANY:
+                    self._scan, self._dense = at, True
+                    break
+        if not self._dense:
+            self._scan = max(self._scan, len(data) - 2)
+            return -1
         at = data.find(_END, self._scan)
         if at < 0:
             self._scan = max(self._scan, len(data) - 4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from fetching.pop3 import buffer as pop3_buffer
 from fetching.pop3.buffer import MAX_LINE, ReceiveBuffer
 from fetching.pop3.errors import RemoteProtocolError
 
@@ -85,29 +86,43 @@ def test_rows_are_unstuffed_wherever_they_are_cut():
         assert (first + rest, done) == ([b".", b".a", b"1 b"], True)
 
 
-class CountingData(bytearray):
-    """Counts how far `find` had to look."""
+class Counting:
+    """Stands for the pattern and for the data, and counts how far both had to look."""
 
-    looked_at = 0
+    def __init__(self) -> None:
+        self.looked_at = 0
+        counting = self
 
-    def find(self, sub, start=0, end=None):
-        CountingData.looked_at += len(self) - start
-        return bytearray.find(self, sub, start)
+        class Data(bytearray):
+            def find(self, sub, start=0, end=None):
+                counting.looked_at += len(self) - start
+                return bytearray.find(self, sub, start)
+
+        self.data = Data()
+
+    def finditer(self, data, start):
+        self.looked_at += len(data) - start
+        return pop3_buffer._DOT_LINE_PATTERN.finditer(data, start)
 
 
-def test_waiting_for_the_end_never_rescans():
+@pytest.mark.parametrize("stuffed", [0, 1, 11], ids=["no dots", "some dots", "nothing but dots"])
+def test_waiting_for_the_end_never_rescans(monkeypatch, stuffed):
     """A megabyte in blocks of a kilobyte: looked at about twice over, not five hundred times."""
+    counting = Counting()
+    pattern = pop3_buffer._DOT_LINE
+    monkeypatch.setattr(pop3_buffer, "_DOT_LINE_PATTERN", pattern, raising=False)
+    monkeypatch.setattr(pop3_buffer, "_DOT_LINE", counting)
     buffer = ReceiveBuffer()
-    buffer._data = CountingData()
-    CountingData.looked_at = 0
+    buffer._data = counting.data
     buffer.append(b"+OK\r\n")
     assert buffer.read_line() == b"+OK"
     buffer.begin_body()
-    line = b"..23456789" * 9 + b"\r\n"
+    plain, dotted = b"x.23456789" * 9 + b"\r\n", b"..23456789" * 9 + b"\r\n"
+    block = plain * (11 - stuffed) + dotted * stuffed
     for _ in range(1024):
-        buffer.append(line * 11)
+        buffer.append(block)
         assert buffer.read_body() is None
-    size = 1024 * 11 * len(line)
-    assert CountingData.looked_at < 2.1 * size
+    size = 1024 * len(block)
+    assert counting.looked_at < 2.1 * size
     buffer.append(b".\r\n")
-    assert len(buffer.read_body()) == size - 1024 * 11
+    assert buffer.read_body() == (plain * (11 - stuffed) + dotted[1:] * stuffed) * 1024

@@ -14,6 +14,7 @@ from fetching.pop3 import (
     MessageTooLarge,
     RemoteProtocolError,
     State,
+    buffer,
     commands,
 )
 from tests.fetching.pop3.feeding import blocks, byte_by_byte, merged, signed_in, trailing, whole
@@ -83,8 +84,19 @@ def test_r16_cut_at_every_place(message, stream_above):
 LINES = st.lists(st.sampled_from([b".", b"..", b"\r", b"\n", b"a", b"", b".\r", b"\n.", b"+OK"]), max_size=12)
 
 
-@given(lines=LINES, size=st.integers(1, 40), stream_above=st.sampled_from([0, 5, 20, 1024]))
-def test_r16_any_message_in_any_blocks(lines, size, stream_above):
+@given(
+    lines=LINES,
+    size=st.integers(1, 40),
+    stream_above=st.sampled_from([0, 5, 20, 1024]),
+    many=st.sampled_from([0, 2, 1000]),
+)
+def test_r16_any_message_in_any_blocks(lines, size, stream_above, many):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(buffer, "_MANY", many)
+        any_message_in_any_blocks(lines, size, stream_above)
+
+
+def any_message_in_any_blocks(lines, size, stream_above):
     message = b"".join(line + b"\r\n" for line in lines)
     conn = signed_in(stream_above=stream_above)
     conn.send(commands.retr(1))
