@@ -121,7 +121,6 @@ class MailAccountAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
         "port",
         "encryption",
         "username",
-        "delete_from_server",
         "is_default",
         "generation",
         "created_at",

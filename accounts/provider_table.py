@@ -29,8 +29,8 @@ class Provider:
     the server wants the "full" address or the "local" part before the @. `status`: "ready", "oauth" (programs
     get in only through its own sign-in page) or "no_pop3". `note` says what to do there first, or why it
     cannot be connected; `help_steps` the way. `min_interval_seconds`: it may be asked no more often, None if
-    unknown. `connections`: how many at once to its host. `smtp_own_network`: it sends only from the lines of
-    its own customers, so not from a hosted Mailhub.
+    unknown. `connections`: how many at once to its host. `lists_in_parts`: one session sees a part of the mail
+    only. `smtp_own_network`: it sends only from the lines of its own customers, so not from a hosted Mailhub.
     """
 
     slug: str
@@ -53,6 +53,7 @@ class Provider:
     help_steps: tuple[Text, ...] = ()
     min_interval_seconds: int | None = None
     connections: int = 4
+    lists_in_parts: bool = False
 
     @property
     def connectable(self) -> bool:
@@ -108,7 +109,7 @@ _SEALED: dict[str, Any] = {"status": "no_pop3", "note": guides.SEALED}
 # fmt: off
 PROVIDERS: tuple[Provider, ...] = (
     _row("gmail", "Gmail", "red", "gmail.com googlemail.com", "pop.gmail.com imap.gmail.com smtp.gmail.com",
-         app_password=True, note=guides.GMAIL, help_steps=guides.GMAIL_STEPS, connections=10),
+         app_password=True, note=guides.GMAIL, help_steps=guides.GMAIL_STEPS, connections=10, lists_in_parts=True),
     _row("outlook", "Outlook.com", "blue", "outlook.* hotmail.* live.* msn.com",
          "outlook.office365.com outlook.office365.com smtp-mail.outlook.com:587", **_MICROSOFT),
     _row("office365", "Office 365", "ochre", "",

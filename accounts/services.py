@@ -15,7 +15,7 @@ from accounts.models import AuditEvent, Invitation, MailAccount, Membership, Org
 from accounts.models.mail_accounts import HUES
 
 # Editing one of these means that a running fetch no longer talks to the right mailbox.
-REACH = ("kind", "host", "port", "encryption", "username", "password", "delete_from_server")
+REACH = ("kind", "host", "port", "encryption", "username", "password")
 
 
 class LimitReached(Exception):

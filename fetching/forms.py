@@ -12,6 +12,9 @@ from accounts import hosts, providers
 from accounts.failures import MailError
 from accounts.models import MailAccount, Membership
 from accounts.models.mail_accounts import HUES
+from fetching.models import FetchRules
+
+Delete = FetchRules.Delete
 
 ENCRYPTIONS = [
     (MailAccount.Encryption.SSL, _("SSL")),
@@ -153,8 +156,12 @@ class AccountFields(forms.Form):
     def account_fields(self) -> dict[str, Any]:
         """Values for the columns of MailAccount. Valid forms only."""
         names = ("email", "name", "from_name", "from_address", "reply_to", "is_default")
-        values = {name: self.cleaned_data[name] for name in names}
-        return values | {"delete_from_server": self.cleaned_data["after_fetching"] == "delete"}
+        return {name: self.cleaned_data[name] for name in names}
+
+    def rules(self) -> dict[str, Any]:
+        """Values for the columns of FetchSettings. Valid forms only."""
+        deletes = self.cleaned_data["after_fetching"] == "delete"
+        return {"delete_policy": str(Delete.AFTER_STORING if deletes else Delete.KEEP)}
 
 
 class ConnectForm(AccountFields, ServerForm):
@@ -190,7 +197,8 @@ class ConnectForm(AccountFields, ServerForm):
 
     def settings(self) -> dict[str, Any]:
         """The server's part and the account's, ready for `accounts.services.add_mail_account`."""
-        return super().settings() | self.account_fields() | {"provider": self.cleaned_data["provider"]}
+        account = self.account_fields() | {"provider": self.cleaned_data["provider"]}
+        return super().settings() | account | {"rules": self.rules()}
 
 
 class AccountForm(AccountFields):
@@ -208,5 +216,5 @@ def initial_of(account: MailAccount) -> dict[str, Any]:
     names = ("email", "name", "from_name", "from_address", "reply_to", "is_default", "hue")
     server = ("host", "port", "encryption", "username")
     return {name: getattr(account, name) for name in names + server} | {
-        "after_fetching": "delete" if account.delete_from_server else "leave"
+        "after_fetching": "delete" if account.fetch_settings.deletes else "leave"
     }

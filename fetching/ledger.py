@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -39,12 +39,26 @@ class Difference:
 
     wanted: list[Remote] = field(default_factory=list)
     kept: list[Remote] = field(default_factory=list)
+    # Of the wanted those that this listing shows for the first time.
+    fresh: list[Remote] = field(default_factory=list)
     # Hardly anything we knew is listed: the server has probably given new identifiers to old mail (U8).
     is_reset: bool = False
 
 
-def compare(organization_id: int, account_id: int, listing: Listing, *, max_size: int) -> Difference:
-    """Bring the ledger up to the listing and say what is to be done. One pass, no query a message."""
+def compare(
+    organization_id: int,
+    account_id: int,
+    listing: Listing,
+    *,
+    max_size: int,
+    skip_new: bool = False,
+    verify: bool = False,
+) -> Difference:
+    """Bring the ledger up to the listing and say what is to be done. One pass, no query a message.
+
+    `skip_new`: what is listed for the first time is not wanted. `verify`: what was taken for a stored message by its
+    header alone is fetched to make sure, because it may be deleted.
+    """
     known = _known(account_id)
     listed = _keyed(listing, known)
     if not listed:
@@ -53,19 +67,24 @@ def compare(organization_id: int, account_id: int, listing: Listing, *, max_size
     _note_missing(account_id, known, listed.keys())
     fresh = [(key, size) for key, (_, size) in listed.items() if key not in known]
     if fresh:
-        _insert(organization_id, account_id, fresh)
+        _insert(organization_id, account_id, fresh, State.SKIPPED if skip_new else State.LISTED)
         known = _known(account_id)
+    is_fresh = {key for key, _ in fresh}
     too_big: list[int] = []
     for key, (number, size) in listed.items():
-        row, state, *_ = known[key]
+        row, state, *_, is_verified = known[key]
         remote = Remote(number, row, size)
-        if state in KEPT:
+        if state in KEPT and (is_verified or not verify):
             difference.kept.append(remote)
+        elif state in KEPT:
+            difference.wanted.append(remote)
         elif state in OPEN or (state == State.TOO_BIG and size <= max_size):
             if size > max_size:
                 too_big.append(row)
             else:
                 difference.wanted.append(remote)
+                if key in is_fresh:
+                    difference.fresh.append(remote)
     RemoteMessage.objects.filter(pk__in=too_big).update(state=State.TOO_BIG, error_code="message_too_large")
     return difference
 
@@ -80,6 +99,8 @@ class Known(NamedTuple):
     state: str
     size: int
     is_missing: bool
+    # By its bytes; False for a stored one that is known by its header alone.
+    is_verified: bool = True
 
     @property
     def is_expected(self) -> bool:
@@ -132,13 +153,15 @@ def _occurrences(sizes: list[int], rows: list[tuple[int, Known]]) -> list[int]:
 
 
 def _known(account_id: int) -> dict[Key, Known]:
-    rows = RemoteMessage.objects.filter(account=account_id).values_list(
-        "uidl", "occurrence", "pk", "state", "size", "missing_since"
-    )
-    return {
-        (bytes(uidl), occurrence): Known(key, state, size or 0, missing_since is not None)
-        for uidl, occurrence, key, state, size, missing_since in rows.iterator(20_000)
-    }
+    # Below Django's cursor: a hundred thousand rows are read at once here, and binary ones cost half.
+    with psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(
+            "SELECT uidl, occurrence, id, state, coalesce(size, 0), missing_since IS NOT NULL,"
+            " sha256 IS NOT NULL OR state = 'gone' FROM fetching_remotemessage WHERE account_id = %s",
+            [account_id],
+            binary=True,
+        )
+        return {(uidl, occurrence): Known(*rest) for uidl, occurrence, *rest in cursor}
 
 
 def _is_reset(known: dict[Key, Known], listed: Set[Key]) -> bool:
@@ -147,17 +170,16 @@ def _is_reset(known: dict[Key, Known], listed: Set[Key]) -> bool:
     return expected > RESET_FROM and len(known.keys() & listed) < RESET_SHARE * expected
 
 
-def _insert(organization_id: int, account_id: int, rows: Sequence[tuple[Key, int]]) -> None:
-    if not rows:
-        return
+def _insert(organization_id: int, account_id: int, rows: Sequence[tuple[Key, int]], state: str) -> None:
     with psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(
             "INSERT INTO fetching_remotemessage (organization_id, account_id, uidl, occurrence, size, state, failures,"
-            " error_code, error_text) SELECT %b, %b, uidl, occurrence, size, 'listed', 0, '', ''"
+            " error_code, error_text, sender, subject) SELECT %b, %b, uidl, occurrence, size, %b, 0, '', '', '', ''"
             " FROM unnest(%b::bytea[], %b::int2[], %b::int8[]) AS new (uidl, occurrence, size) ON CONFLICT DO NOTHING",
             [
                 Int8(organization_id),
                 Int8(account_id),
+                str(state),
                 [key[0] for key, _ in rows],
                 [key[1] for key, _ in rows],
                 [size for _, size in rows],
@@ -195,26 +217,82 @@ def known_bytes(account_id: int, digests: Sequence[bytes]) -> dict[bytes, int | 
 
 
 def mark_stored(
-    rows: Sequence[int], message_ids: Sequence[int | None], digests: Sequence[bytes], *, delete: bool
+    rows: Sequence[int],
+    message_ids: Sequence[int | None],
+    digests: Sequence[bytes],
+    headers: Sequence[bytes | None],
+    *,
+    delete: bool,
 ) -> int:
     """Note the batch as stored, in one transaction with the messages; returns how many rows took it.
+
+    `digests` are of the bytes, `headers` of the headers.
 
     Fewer than given means that another worker stored one of them first: the caller must roll back.
     """
     with psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(
             "UPDATE fetching_remotemessage AS remote SET state = %s, stored_at = now(), message_id = new.message,"
-            " sha256 = new.digest, error_code = '', error_text = ''"
-            " FROM unnest(%s::int8[], %s::int8[], %s::bytea[]) AS new (row, message, digest)"
-            " WHERE remote.id = new.row AND remote.state IN ('listed', 'over_quota', 'vanished', 'too_big')",
+            " sha256 = new.digest, header_sha256 = new.header, error_code = '', error_text = ''"
+            " FROM unnest(%s::int8[], %s::int8[], %s::bytea[], %s::bytea[]) AS new (row, message, digest, header)"
+            " WHERE remote.id = new.row AND (remote.state IN ('listed', 'over_quota', 'vanished', 'too_big')"
+            "   OR remote.sha256 IS NULL AND remote.state IN ('stored', 'delete_wanted', 'dele_sent'))",
             [
                 str(State.DELETE_WANTED if delete else State.STORED),
                 list(rows),
                 list(message_ids),
                 list(digests),
+                list(headers),
             ],
         )
         return cursor.rowcount
+
+
+def adopt(account_id: int, headers: dict[int, bytes]) -> set[int]:
+    """Take fresh rows for messages that are stored, when the server has renamed its mail (U8); returns which.
+
+    `headers` has their headers' digests. A row is taken for the only one that went missing with the same header and
+    the same size; its bytes stay unknown, so it is fetched before anything is deleted because of it.
+    """
+    if not headers:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "WITH told AS (SELECT id, header FROM unnest(%s::int8[], %s::bytea[]) AS told (id, header)),"
+            " pairs AS (SELECT fresh.id, min(old.message_id) AS message_id, told.header"
+            "   FROM told JOIN fetching_remotemessage AS fresh ON fresh.id = told.id"
+            "   JOIN fetching_remotemessage AS old ON old.account_id = fresh.account_id AND old.size = fresh.size"
+            "     AND old.header_sha256 = told.header AND old.missing_since IS NOT NULL AND old.sha256 IS NOT NULL"
+            "   WHERE fresh.account_id = %s AND fresh.state = 'listed'"
+            "   GROUP BY fresh.id, told.header HAVING count(DISTINCT old.sha256) = 1)"
+            " UPDATE fetching_remotemessage AS remote SET state = 'stored', stored_at = now(),"
+            " message_id = pairs.message_id, header_sha256 = pairs.header"
+            " FROM pairs WHERE remote.id = pairs.id AND NOT EXISTS ("
+            "   SELECT FROM pairs AS other WHERE other.header = pairs.header AND other.id <> pairs.id)"
+            " RETURNING remote.id",
+            [list(headers), list(headers.values()), account_id],
+        )
+        return {row for (row,) in cursor.fetchall()}
+
+
+def doubt(rows: Iterable[int]) -> None:
+    """The server has given their identifiers to other mail (U7): the next listing takes that for new.
+
+    The rows stay as tombstones, under names that no listing has.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE fetching_remotemessage SET state = 'gone', missing_since = now(),"
+            " uidl = uidl || '\\x00'::bytea || id::text::bytea WHERE id = ANY(%s)",
+            [list(rows)],
+        )
+
+
+def missing_sizes(account_id: int) -> set[int]:
+    """Sizes of stored messages that are no longer listed and whose headers are known."""
+    rows = RemoteMessage.objects.filter(account=account_id, missing_since__isnull=False, sha256__isnull=False)
+    sizes = rows.exclude(header_sha256=None).values_list("size", flat=True).distinct()
+    return {size for size in sizes if size is not None}
 
 
 def mark(rows: Sequence[int], state: str, *, error_code: str = "", error_text: str = "") -> None:

@@ -1,4 +1,4 @@
-"""What fetching does when accounts come, change, or space becomes free."""
+"""What fetching does when accounts come, change, lose mail, or space becomes free."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from django.dispatch import receiver
 
 from accounts.models import MailAccount
 from accounts.signals import mail_account_added, mail_account_changed
-from fetching import schedule
-from fetching.models import FetchState
+from fetching import services
+from fetching.models import FetchSettings, FetchState
 from mailbox.models import Message
 from mailbox.signals import messages_discarded
 
@@ -18,15 +18,15 @@ from mailbox.signals import messages_discarded
 @receiver(mail_account_added)
 def start_fetching(sender: type[MailAccount], account: MailAccount, **kwargs: Any) -> None:
     """A new account is due at once."""
-    FetchState.objects.create(organization_id=account.organization_id, account=account)
+    services.begin(account)
 
 
 @receiver(mail_account_changed)
 def fetch_again(sender: type[MailAccount], account: MailAccount, is_reach: bool, **kwargs: Any) -> None:
     """Settings were edited and tested: a disabled account starts again, a paused one stays paused."""
-    state = FetchState.objects.get(account=account)
-    if is_reach and state.status != FetchState.Status.PAUSED:
-        schedule.resume(account.pk)
+    if is_reach:
+        state = FetchState.objects.get(account=account)
+        services.follow(account, resumes=state.status != FetchState.Status.PAUSED)
 
 
 @receiver(messages_discarded)
@@ -35,3 +35,12 @@ def use_free_space(sender: type[Message], account: MailAccount, **kwargs: Any) -
     FetchState.objects.filter(
         organization=account.organization_id, status=FetchState.Status.PAUSED_QUOTA
     ).update(next_run_at=Now())
+
+
+@receiver(messages_discarded)
+def delete_there_too(sender: type[Message], account: MailAccount, **kwargs: Any) -> None:
+    """Deleted here for good: with that rule the next fetch deletes at the provider, so it must list."""
+    if FetchSettings.objects.filter(
+        account=account, delete_policy=FetchSettings.Delete.WHEN_DELETED_HERE
+    ).exists():
+        FetchState.objects.filter(account=account).update(listed_at=None)

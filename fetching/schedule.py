@@ -1,4 +1,9 @@
-"""Which account is fetched when, and by whom: due times, leases and back-off, all computed in the database."""
+"""Which account is fetched when, and by whom: due times, seats at a server and leases, all in the database.
+
+Whoever may fetch an account holds a claim: a token in the account's row with a time to live. Seats keep a provider
+from being called by too many at once, turns keep one organization's thousand accounts from keeping another's one
+waiting, and no two claims are for the same remote mailbox. How sessions end is fetching/endings.py.
+"""
 
 from __future__ import annotations
 
@@ -13,22 +18,45 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from accounts import tenancy
-from accounts.failures import ErrorClass, MailError, describe
 from fetching.models import FetchState
+from fetching.models.servers import CONNECTIONS
 
 # A claimed account waits in the queue this long before another tick may claim it again.
 QUEUE_LEASE_SECONDS = 600
 # A running fetch renews its lease at least every HEARTBEAT; a dead worker's account is free after RUN_LEASE.
 RUN_LEASE_SECONDS = 60
 HEARTBEAT_SECONDS = 15
-MAX_BACK_OFF_SECONDS = 6 * 3600
-CERTIFICATE_RETRY_SECONDS = 3600
-BUSY_STEPS_SECONDS = (120, 300, 600)
-AUTHENTICATION_FAILURES = 10
-CONNECTION_FAILURES = 50
+# Claims at a time: enough to keep the workers busy until the next tick. What is due beyond them stays due in the
+# database, where the order is fair, instead of in a queue, where it is not.
+SEATS = 2_000
+SEATS_OF_ORGANIZATION = 64
+# Of the accounts that are due, so many that have waited longest are looked at in one tick.
+WINDOW = 20_000
+# From so many failures in a row, of different accounts, a server counts as down: see models/servers.py.
+BREAKER_AFTER = 5
+_TICK_LOCK = 4_242_001
 
 # ±20 %, so that accounts which were due together drift apart (the factor is drawn once a row).
-_JITTER = "(0.8 + 0.4 * random())"
+JITTER = "(0.8 + 0.4 * random())"
+
+_NOW = "statement_timestamp()"
+_IS_FREE = f"(lease_until IS NULL OR lease_until <= {_NOW})"
+# Sessions that a server takes now: none while it is down, then one that tries, then as many as it allows.
+_CONNECTIONS = (
+    f"CASE WHEN coalesce(server.failures, 0) < {BREAKER_AFTER} THEN coalesce(server.connections, {CONNECTIONS})"
+    f" WHEN server.closed_until > {_NOW} THEN 0 ELSE 1 END"
+)
+_TAKE = f"""
+    UPDATE fetching_fetchstate AS state
+    SET lease_token = gen_random_uuid(),
+        lease_until = {_NOW} + make_interval(secs => {QUEUE_LEASE_SECONDS}),
+        next_run_at = {_NOW} + make_interval(secs => interval_seconds * {JITTER})
+    FROM taken WHERE state.account_id = taken.account_id
+    RETURNING state.organization_id, state.account_id, state.lease_token::text, state.is_slow"""
+# Another claim for the same remote mailbox (A17).
+_NO_TWIN = f"""NOT EXISTS (
+    SELECT FROM fetching_fetchstate AS twin
+    WHERE twin.mailbox = state.mailbox AND twin.account_id <> state.account_id AND twin.lease_until > {_NOW})"""
 
 
 class LeaseLost(Exception):
@@ -37,11 +65,12 @@ class LeaseLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to fetch one account: good while `token` is in its row."""
+    """The right to fetch one account: good while `token` is in its row. `is_slow`: it may take minutes."""
 
     organization_id: int
     account_id: int
     token: str
+    is_slow: bool = False
 
 
 @contextmanager
@@ -55,38 +84,113 @@ def database(organization_id: int) -> Iterator[None]:
             connection.close()
 
 
-def _claims(where: str, parameters: list[Any]) -> list[Claim]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            WITH due AS (
-                SELECT account_id FROM fetching_fetchstate
-                WHERE (lease_until IS NULL OR lease_until <= statement_timestamp()) AND {where}
-                ORDER BY next_run_at LIMIT %s FOR UPDATE SKIP LOCKED)
-            UPDATE fetching_fetchstate AS state
-            SET lease_token = gen_random_uuid(),
-                lease_until = statement_timestamp() + make_interval(secs => {QUEUE_LEASE_SECONDS}),
-                next_run_at = statement_timestamp() + make_interval(secs => interval_seconds * {_JITTER})
-            FROM due WHERE state.account_id = due.account_id
-            RETURNING state.organization_id, state.account_id, state.lease_token::text""",
-            parameters,
-        )
+# ── Claiming ────────────────────────────────────────────────────────────────
+def claim_due(limit: int) -> list[Claim]:
+    """Claim up to `limit` accounts that are due; the next run is set in the same statement.
+
+    Those that have waited longest first, but in turns: an organization's second account after every other's first.
+    Two of these never run at a time, since each counts the seats that are taken; the later one claims nothing.
+    """
+    with tenancy.system(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_TICK_LOCK])
+        if not cursor.fetchone()[0]:
+            return []
+        cursor.execute(_CLAIM_DUE, [limit])
         return [Claim(*row) for row in cursor.fetchall()]
 
 
-def claim_due(limit: int) -> list[Claim]:
-    """Claim up to `limit` accounts that are due, oldest first; the next run is set in the same statement."""
-    with tenancy.system():
-        return _claims("next_run_at <= statement_timestamp()", [limit])
+_CLAIM_DUE = f"""
+WITH leased AS MATERIALIZED (
+    SELECT server, organization_id FROM fetching_fetchstate WHERE lease_until > {_NOW}),
+busy AS MATERIALIZED (SELECT server AS host, count(*) AS seats FROM leased GROUP BY server),
+tenants AS MATERIALIZED (SELECT organization_id, count(*) AS seats FROM leased GROUP BY organization_id),
+full_servers AS MATERIALIZED (
+    SELECT busy.host FROM busy LEFT JOIN fetching_mailserver AS server ON server.host = busy.host
+    WHERE busy.seats >= {_CONNECTIONS}
+    UNION
+    SELECT host FROM fetching_mailserver AS server WHERE failures > 0 AND {_CONNECTIONS} = 0),
+due AS MATERIALIZED (
+    SELECT account_id, organization_id, server, mailbox, next_run_at FROM fetching_fetchstate
+    WHERE next_run_at <= {_NOW} AND {_IS_FREE}
+        AND server NOT IN (SELECT host FROM full_servers)
+        AND organization_id NOT IN (SELECT organization_id FROM tenants WHERE seats >= {SEATS_OF_ORGANIZATION})
+    ORDER BY next_run_at LIMIT {WINDOW}),
+turns AS (
+    SELECT *, row_number() OVER (PARTITION BY organization_id ORDER BY next_run_at) AS turn,
+        row_number() OVER (PARTITION BY mailbox ORDER BY next_run_at) AS twin
+    FROM due),
+seated AS (
+    SELECT turns.*, coalesce(busy.seats, 0) AS taken, {_CONNECTIONS} AS connections,
+        row_number() OVER (PARTITION BY turns.server ORDER BY turn, next_run_at) AS seat
+    FROM turns LEFT JOIN busy ON busy.host = turns.server
+        LEFT JOIN fetching_mailserver AS server ON server.host = turns.server
+    WHERE twin = 1),
+chosen AS (
+    SELECT account_id, turn, next_run_at,
+        row_number() OVER (PARTITION BY seated.organization_id ORDER BY turn) + coalesce(tenants.seats, 0) AS place
+    FROM seated LEFT JOIN tenants ON tenants.organization_id = seated.organization_id
+    WHERE seat <= connections - taken),
+taken AS (
+    SELECT state.account_id, turn, best.next_run_at AS since FROM fetching_fetchstate AS state JOIN (
+        SELECT account_id, turn, next_run_at FROM chosen WHERE place <= {SEATS_OF_ORGANIZATION}
+        ORDER BY turn, next_run_at
+        LIMIT least(%s, greatest(0, {SEATS} - (SELECT count(*) FROM leased)))) AS best USING (account_id)
+    WHERE state.next_run_at <= {_NOW} AND {_IS_FREE} AND {_NO_TWIN}
+    FOR UPDATE OF state SKIP LOCKED),
+claimed AS ({_TAKE}, turn, since)
+SELECT organization_id, account_id, lease_token, is_slow FROM claimed ORDER BY turn, since"""
 
 
 def claim_now(organization_id: int, account_id: int) -> Claim | None:
-    """Claim one account although it is not due; None while somebody else is at it, or it is paused."""
-    with tenancy.scope(organization_id):
-        claims = _claims("account_id = %s AND status <> 'paused'", [account_id, 1])
-    return claims[0] if claims else None
+    """Claim one account although it is not due.
+
+    None while somebody else is at it, or at another account of its remote mailbox; when it is paused; and before
+    the time its provider has stated. A server whose seats are all taken gives the next free one to this account.
+    """
+    # Somebody else's account of the same mailbox counts, whatever organization it is in.
+    with tenancy.system(), connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            WITH taken AS (
+                SELECT account_id FROM fetching_fetchstate AS state
+                WHERE account_id = %s AND organization_id = %s AND status <> 'paused' AND {_IS_FREE}
+                    AND (not_before IS NULL OR not_before <= {_NOW}) AND {_NO_TWIN}
+                FOR UPDATE SKIP LOCKED)
+            {_TAKE}""",
+            [account_id, organization_id],
+        )
+        row = cursor.fetchone()
+        return Claim(*row) if row else None
 
 
+def claim_next(server: str, organization_id: int) -> Claim | None:
+    """Claim the next due account of a server, in the transaction that has just freed a seat there.
+
+    Another organization's comes before one of `organization_id`. None when nobody waits or the server is down.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM_NEXT, [server, organization_id, server])
+        row = cursor.fetchone()
+        return Claim(*row) if row else None
+
+
+_CLAIM_NEXT = f"""
+WITH waiting AS MATERIALIZED (
+    SELECT account_id, organization_id, next_run_at FROM fetching_fetchstate AS state
+    WHERE server = %s AND next_run_at <= {_NOW} AND {_IS_FREE} AND {_NO_TWIN}
+    ORDER BY next_run_at LIMIT 200),
+taken AS (
+    SELECT state.account_id FROM fetching_fetchstate AS state JOIN waiting USING (account_id)
+    WHERE state.next_run_at <= {_NOW} AND (state.lease_until IS NULL OR state.lease_until <= {_NOW})
+        AND (waiting.organization_id <> %s OR NOT EXISTS (
+            SELECT FROM waiting AS other WHERE other.organization_id <> waiting.organization_id))
+        AND NOT EXISTS (
+            SELECT FROM fetching_mailserver WHERE host = %s AND failures >= {BREAKER_AFTER})
+    ORDER BY state.next_run_at LIMIT 1 FOR UPDATE OF state SKIP LOCKED)
+{_TAKE}"""
+
+
+# ── Leases ──────────────────────────────────────────────────────────────────
 def renew(claim: Claim) -> None:
     """Heartbeat; must run in the claim's scope. Raises LeaseLost."""
     changed = _own(claim).filter(lease_until__gt=Now()).update(lease_until=_in(RUN_LEASE_SECONDS))
@@ -100,83 +204,6 @@ def release(claim: Claim) -> None:
         _own(claim).update(lease_token=None, lease_until=None)
 
 
-def succeed(claim: Claim, *, more: bool, waiting_messages: int, waiting_bytes: int) -> None:
-    """A session ended well. `more`: go on at once; `waiting`: what storage has no room for."""
-    full = waiting_messages > 0
-    status = FetchState.Status.PAUSED_QUOTA if full else FetchState.Status.ACTIVE
-    _finish(
-        claim,
-        "status = %s, paused_since = CASE WHEN %s THEN coalesce(paused_since, statement_timestamp()) END,"
-        " last_success_at = statement_timestamp(), first_fetch_done = first_fetch_done OR NOT (%s OR %s),"
-        " error_code = '',"
-        " error_text = '', failures = 0, authentication_failures = 0, connection_failures = 0,"
-        " waiting_messages = %s, waiting_bytes = %s, next_run_at = statement_timestamp() + make_interval(secs =>"
-        f" CASE WHEN %s THEN 0 ELSE interval_seconds * {_JITTER} END)",
-        [status, full, more, full, waiting_messages, waiting_bytes, more],
-    )
-
-
-def stay_full(claim: Claim) -> None:
-    """Storage is still full, so nobody was called: look again at the next turn."""
-    _finish(
-        claim,
-        f"next_run_at = statement_timestamp() + make_interval(secs => interval_seconds * {_JITTER})",
-        [],
-    )
-
-
-def fail(claim: Claim, error: MailError) -> bool:
-    """A session ended in an error: back off, or stop when only a person can help; True when it stopped now."""
-    failure = describe(error.code)
-    authentication = failure.error_class == ErrorClass.AUTHENTICATION
-    unreachable = failure.error_class == ErrorClass.CONNECTION
-    stops_now = failure.permanent and failure.error_class == ErrorClass.CONFIG
-    status = _finish(
-        claim,
-        "failures = failures + 1, error_code = %s, error_text = %s,"
-        " authentication_failures = CASE WHEN %s THEN authentication_failures + 1 ELSE authentication_failures END,"
-        " connection_failures = CASE WHEN %s THEN connection_failures + 1 ELSE 0 END,"
-        f" status = CASE WHEN {_STOPS} THEN 'failed' ELSE 'backing_off' END,"
-        # A delay that the server states is kept whole; only our own guess is jittered.
-        f" next_run_at = CASE WHEN {_STOPS} THEN NULL ELSE statement_timestamp() + make_interval(secs =>"
-        f" greatest(%s, {_JITTER} * least({MAX_BACK_OFF_SECONDS}, {_delay(failure.error_class)}))) END",
-        [error.code, error.server_text, authentication, unreachable]
-        + [stops_now, authentication, unreachable] * 2
-        + [error.retry_after or 0],
-    )
-    return status == FetchState.Status.FAILED
-
-
-_STOPS = (
-    f"(%s OR (%s AND authentication_failures + 1 >= {AUTHENTICATION_FAILURES})"
-    f" OR (%s AND connection_failures + 1 >= {CONNECTION_FAILURES}))"
-)
-
-
-def _delay(error_class: ErrorClass) -> str:
-    """Seconds until the next try, as SQL over the row's own counters."""
-    if error_class == ErrorClass.BUSY:
-        steps = ", ".join(map(str, BUSY_STEPS_SECONDS))
-        return f"(ARRAY[{steps}])[least(failures + 1, {len(BUSY_STEPS_SECONDS)})]"
-    if error_class == ErrorClass.CERTIFICATE:
-        return str(CERTIFICATE_RETRY_SECONDS)
-    return "interval_seconds * power(2, least(failures, 20))"
-
-
-def _finish(claim: Claim, assignments: str, parameters: list[Any]) -> str:
-    """End the claim with these assignments; returns the new status. Raises LeaseLost."""
-    with database(claim.organization_id), connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE fetching_fetchstate SET lease_token = NULL, lease_until = NULL, {assignments}"
-            " WHERE account_id = %s AND lease_token = %s::uuid RETURNING status",
-            [*parameters, claim.account_id, claim.token],
-        )
-        row = cursor.fetchone()
-        if row is None:
-            raise LeaseLost
-        return str(row[0])
-
-
 def _own(claim: Claim) -> Any:
     return FetchState.objects.filter(account=claim.account_id, lease_token=uuid.UUID(claim.token))
 
@@ -185,6 +212,7 @@ def _in(seconds: int) -> Any:
     return Now() + timedelta(seconds=seconds)
 
 
+# ── What a person does ──────────────────────────────────────────────────────
 def pause(state: FetchState) -> None:
     """A person pauses the account; a running fetch loses its lease and stops at its next batch."""
     FetchState.objects.filter(pk=state.pk).update(
@@ -207,4 +235,12 @@ def resume(account_id: int) -> None:
         authentication_failures=0,
         connection_failures=0,
         paused_since=None,
+        listed_at=None,
     )
+
+
+def look_again(account_id: int) -> None:
+    """The next fetch lists everything, and is due now unless somebody paused it."""
+    states = FetchState.objects.filter(account=account_id)
+    states.update(listed_at=None)
+    states.exclude(next_run_at=None).update(next_run_at=Now())

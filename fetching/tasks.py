@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from celery import shared_task
 
 from accounts import mail
@@ -12,13 +14,40 @@ from fetching.models import FetchState
 from fetching.schedule import Claim
 
 DISPATCH_LIMIT = 500
+# A worker goes on with the next account of the same server for so long, then it is the turn of others (ADR 0005).
+TURN_SECONDS = 10
 
 
-@shared_task(expires=600)
+def queue(claim: Claim) -> None:
+    """Order the fetch of a claimed account: what may take minutes waits where it delays nobody (S1)."""
+    task = fetch_slow_account if claim.is_slow else fetch_account
+    task.delay(claim.organization_id, claim.account_id, claim.token)
+
+
+@shared_task(expires=schedule.QUEUE_LEASE_SECONDS)
 def fetch_account(organization_id: int, account_id: int, token: str) -> None:
-    """One session for one claimed account; a stale claim ends at once."""
-    if engine.fetch(Claim(organization_id, account_id, token)).stopped:
-        tell_owner.delay(organization_id, account_id)
+    """One session for one claimed account, then for the next ones of its server; a stale claim ends at once."""
+    until = time.monotonic() + TURN_SECONDS
+    following = _fetch(Claim(organization_id, account_id, token))
+    while following is not None and not following.is_slow and time.monotonic() < until:
+        following = _fetch(following)
+    if following is not None:
+        queue(following)
+
+
+@shared_task(expires=schedule.QUEUE_LEASE_SECONDS)
+def fetch_slow_account(organization_id: int, account_id: int, token: str) -> None:
+    """The same for an account whose session may take minutes: one, in a queue of its own."""
+    following = _fetch(Claim(organization_id, account_id, token, is_slow=True))
+    if following is not None:
+        queue(following)
+
+
+def _fetch(claim: Claim) -> Claim | None:
+    outcome = engine.fetch(claim, hand_over=True)
+    if outcome.stopped:
+        tell_owner.delay(claim.organization_id, claim.account_id)
+    return outcome.following
 
 
 @shared_task
@@ -35,7 +64,7 @@ def tell_owner(organization_id: int, account_id: int) -> None:
 def dispatch() -> None:
     """Beat's tick: claim what is due, queue one task an account."""
     for claim in schedule.claim_due(DISPATCH_LIMIT):
-        fetch_account.delay(claim.organization_id, claim.account_id, claim.token)
+        queue(claim)
 
 
 @shared_task(expires=120)

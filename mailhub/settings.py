@@ -133,6 +133,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "work"
 CELERY_TASK_ROUTES = {
     "fetching.tasks.fetch_account": {"queue": "fetch"},
+    "fetching.tasks.fetch_slow_account": {"queue": "fetch_slow"},
     "fetching.tasks.probe": {"queue": "fetch"},
 }
 # The lease of a fetch decides when it may run again (fetching/schedule.py), not the broker: acknowledge early.

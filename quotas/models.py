@@ -19,6 +19,8 @@ class Plan(models.Model):
     storage_bytes = models.BigIntegerField(_("storage in bytes"))
     mail_accounts = models.PositiveIntegerField(_("mail accounts"))
     members = models.PositiveIntegerField(_("members"))
+    fetch_minutes = models.PositiveSmallIntegerField(_("minutes between two fetches, at least"), default=3)
+    message_bytes = models.BigIntegerField(_("largest message in bytes"), default=50 * 1024 * 1024)
 
     class Meta:
         verbose_name = _("plan")

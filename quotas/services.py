@@ -12,12 +12,39 @@ from accounts.models import Organization
 from quotas.models import LedgerEntry, Plan, StorageMeter, Subscription
 
 DEFAULT_PLAN = "free"
-GB = 10**9
+MIB, GB = 2**20, 10**9
 # What a new instance starts with; support staff edit the rows afterwards.
 PLANS = (
-    Plan(slug="free", name="Free", position=0, storage_bytes=2 * GB, mail_accounts=10, members=5),
-    Plan(slug="standard", name="Standard", position=1, storage_bytes=50 * GB, mail_accounts=100, members=50),
-    Plan(slug="pro", name="Pro", position=2, storage_bytes=500 * GB, mail_accounts=1_000, members=500),
+    Plan(
+        slug="free",
+        name="Free",
+        position=0,
+        storage_bytes=2 * GB,
+        mail_accounts=10,
+        members=5,
+        fetch_minutes=5,
+        message_bytes=50 * MIB,
+    ),
+    Plan(
+        slug="standard",
+        name="Standard",
+        position=1,
+        storage_bytes=50 * GB,
+        mail_accounts=100,
+        members=50,
+        fetch_minutes=3,
+        message_bytes=100 * MIB,
+    ),
+    Plan(
+        slug="pro",
+        name="Pro",
+        position=2,
+        storage_bytes=500 * GB,
+        mail_accounts=1_000,
+        members=500,
+        fetch_minutes=3,
+        message_bytes=100 * MIB,
+    ),
 )
 
 
@@ -85,7 +112,16 @@ def subscribe(organization: Organization, plan: Plan) -> None:
         )
         organization.mail_account_limit = plan.mail_accounts
         organization.member_limit = plan.members
-        organization.save(update_fields=["mail_account_limit", "member_limit"])
+        organization.fetch_minutes_limit = plan.fetch_minutes
+        organization.message_bytes_limit = plan.message_bytes
+        organization.save(
+            update_fields=[
+                "mail_account_limit",
+                "member_limit",
+                "fetch_minutes_limit",
+                "message_bytes_limit",
+            ]
+        )
 
 
 def ledger_total(organization_id: int) -> int:

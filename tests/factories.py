@@ -7,11 +7,14 @@ from django.db import transaction
 
 from accounts import services, tenancy
 from accounts.models import MailAccount, Membership, Organization, Role, User
+from fetching.models.rules import RULES
+from fetching.services import change_settings
 from mailbox import storing
 from mailbox.models import Folder, Message
 from quotas import services as quotas
 
 PASSWORD = "correct horse battery"
+SETTINGS = (*RULES, "folder", "label")
 
 
 class UserFactory(factory.django.DjangoModelFactory):
@@ -46,7 +49,7 @@ def membership(organization: Organization, user: User) -> Membership:
 
 
 def connect(organization: Organization, owner: User, **fields: object) -> MailAccount:
-    """A mail account as after a passed test. Give `port` of a test server to fetch for real."""
+    """A mail account as after a passed test. Give `port` of a test server to fetch for real, or a fetch setting."""
     values = {
         "email": "box@mail.example",
         "name": "Box",
@@ -57,8 +60,15 @@ def connect(organization: Organization, owner: User, **fields: object) -> MailAc
         "password": "secret",
         **fields,
     }
+    # Oldest first, so that what is stored first can be told.
+    rules = {"newest_first": False}
+    if values.pop("delete_from_server", False):
+        rules["delete_policy"] = "after_storing"
+    rules |= {name: values.pop(name) for name in SETTINGS if name in values}
     with tenancy.scope(organization.pk):
-        return services.add_mail_account(membership(organization, owner), values)
+        account = services.add_mail_account(membership(organization, owner), values)
+        change_settings(account, owner, rules)
+    return account
 
 
 def letter(

@@ -25,6 +25,8 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('mail_account_limit', models.PositiveIntegerField(default=0)),
                 ('member_limit', models.PositiveIntegerField(default=0)),
+                ('fetch_minutes_limit', models.PositiveSmallIntegerField(default=3)),
+                ('message_bytes_limit', models.BigIntegerField(default=52428800)),
             ],
             options={
                 'verbose_name': 'organization',
@@ -88,7 +90,6 @@ class Migration(migrations.Migration):
                 ('encryption', models.CharField(choices=[('ssl', 'SSL/TLS'), ('starttls', 'STARTTLS'), ('plain', 'None (not protected)')], default='ssl', max_length=8, verbose_name='encryption')),
                 ('username', models.CharField(max_length=254, verbose_name='user name')),
                 ('password', accounts.crypto.EncryptedTextField(blank=True, verbose_name='password')),
-                ('delete_from_server', models.BooleanField(default=False, verbose_name='delete from the server after fetching')),
                 ('generation', models.PositiveIntegerField(default=1, editable=False)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='mail_accounts', to=settings.AUTH_USER_MODEL)),

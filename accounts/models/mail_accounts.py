@@ -62,7 +62,6 @@ class MailAccount(TenantModel):
     encryption = models.CharField(_("encryption"), max_length=8, choices=Encryption, default=Encryption.SSL)
     username = models.CharField(_("user name"), max_length=254)
     password = EncryptedTextField(_("password"), blank=True)
-    delete_from_server = models.BooleanField(_("delete from the server after fetching"), default=False)
 
     # Raised by every edit of the above: a fetch that began with an older one neither stores nor deletes.
     generation = models.PositiveIntegerField(default=1, editable=False)

@@ -88,6 +88,9 @@ class Organization(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     mail_account_limit = models.PositiveIntegerField(default=0)
     member_limit = models.PositiveIntegerField(default=0)
+    # How often an account may be fetched, and the largest message that is.
+    fetch_minutes_limit = models.PositiveSmallIntegerField(default=3)
+    message_bytes_limit = models.BigIntegerField(default=50 * 1024 * 1024)
 
     class Meta:
         verbose_name = _("organization")

@@ -17,6 +17,7 @@ from accounts.models import MailAccount
 from fetching import schedule
 from fetching.forms import AccountForm
 from fetching.models import FetchState
+from fetching.services import change_settings
 from fetching.views import pages
 from fetching.views.common import back, org_url, own_account, start_fetch
 from mailbox.models import Folder
@@ -37,6 +38,7 @@ def mail_account_edit(request: MemberRequest, account: int) -> HttpResponse:
         return render(request, pages.EDIT_PAGE, context, status=422)
     if changes := _changes(mail_account, form.account_fields()):
         services.change_mail_account(mail_account, request.user, changes)
+    change_settings(mail_account, request.user, form.rules())
     messages.success(request, _("Saved."))
     return redirect(org_url(request, "mail_account_edit", account))
 

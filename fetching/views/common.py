@@ -19,7 +19,9 @@ from fetching import schedule, tasks
 
 def own_account(request: MemberRequest, account_id: int) -> MailAccount:
     """The member's own account with its fetch state, or 404."""
-    accounts = MailAccount.objects.visible_to(request.membership).select_related("fetch_state")
+    accounts = MailAccount.objects.visible_to(request.membership).select_related(
+        "fetch_state", "fetch_settings"
+    )
     return get_object_or_404(accounts, pk=account_id)
 
 
@@ -38,9 +40,7 @@ def start_fetch(account: MailAccount) -> bool:
     claim = schedule.claim_now(account.organization_id, account.pk)
     if claim is None:
         return False
-    transaction.on_commit(
-        partial(tasks.fetch_account.delay, claim.organization_id, claim.account_id, claim.token)
-    )
+    transaction.on_commit(partial(tasks.queue, claim))
     return True
 
 

@@ -24,6 +24,7 @@ from accounts.failures import MailError
 from accounts.models import MailAccount
 from fetching import probing, tasks
 from fetching.forms import ConnectForm, ServerForm
+from fetching.services import change_settings
 from fetching.views import pages
 from fetching.views.common import is_htmx, org_url, own_account, start_fetch
 from fetching.views.pages import tested_settings
@@ -50,7 +51,7 @@ def _initial(request: MemberRequest, tested: dict[str, Any] | None) -> dict[str,
         return {"from_name": request.user.name, "port": 995, "encryption": "ssl", "after_fetching": "leave"}
     # Typed once is typed: all but the password comes back.
     return {name: value for name, value in tested.items() if name != "password"} | {
-        "after_fetching": "delete" if tested["delete_from_server"] else "leave"
+        "after_fetching": "leave" if tested["rules"]["delete_policy"] == "keep" else "delete"
     }
 
 
@@ -153,13 +154,14 @@ def connect_save(request: MemberRequest) -> HttpResponse:
 
 
 def _save(request: MemberRequest, tested: dict[str, Any]) -> MailAccount:
-    fields = {name: value for name, value in tested.items() if name != "account"}
+    fields = {name: value for name, value in tested.items() if name not in ("account", "rules")}
     if "account" in tested:
         account = own_account(request, tested["account"])
         services.change_mail_account(account, request.user, fields)
         text = _("The new settings of “%(name)s” are saved.")
     else:
         account = services.add_mail_account(request.membership, fields)
+        change_settings(account, request.user, tested["rules"])
         text = _("“%(name)s” is connected. Its mail is coming in now.")
     messages.success(request, text % {"name": account.name})
     start_fetch(account)

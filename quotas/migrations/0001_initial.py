@@ -23,6 +23,8 @@ class Migration(migrations.Migration):
                 ('storage_bytes', models.BigIntegerField(verbose_name='storage in bytes')),
                 ('mail_accounts', models.PositiveIntegerField(verbose_name='mail accounts')),
                 ('members', models.PositiveIntegerField(verbose_name='members')),
+                ('fetch_minutes', models.PositiveSmallIntegerField(default=3, verbose_name='minutes between two fetches, at least')),
+                ('message_bytes', models.BigIntegerField(default=52428800, verbose_name='largest message in bytes')),
             ],
             options={
                 'verbose_name': 'plan',

@@ -24,7 +24,11 @@ def queued(monkeypatch) -> list[tuple]:
     """What was queued, instead of a worker."""
     calls: list[tuple] = []
     monkeypatch.setattr(tasks.probe, "delay", lambda *args: calls.append(("probe", *args)))
-    monkeypatch.setattr(tasks.fetch_account, "delay", lambda *args: calls.append(("fetch", *args)))
+    monkeypatch.setattr(
+        tasks,
+        "queue",
+        lambda claim: calls.append(("fetch", claim.organization_id, claim.account_id, claim.token)),
+    )
     return calls
 
 

@@ -11,10 +11,10 @@ from django.db import connection
 from accounts import tenancy
 from accounts.models import MailAccount
 from fetching import engine, ledger
-from fetching.models import FetchRun, RemoteMessage
+from fetching.models import FetchRun, FetchSettings, RemoteMessage
 from mailbox.models import Message
 from tests.conftest import check_books
-from tests.fetching.fetched import fetch, state_of, stored
+from tests.fetching.fetched import fetch, rules_of, state_of, stored
 from tests.servers.pop3 import MailboxServer, Session
 
 Fetch = Callable[[MailAccount], engine.Outcome]
@@ -22,6 +22,11 @@ Fetch = Callable[[MailAccount], engine.Outcome]
 
 def digest(raw: bytes) -> bytes:
     return hashlib.sha256(raw).digest()
+
+
+def deletes(account: MailAccount) -> bool:
+    """Whether what is stored goes at the provider at once."""
+    return rules_of(account).delete_policy == FetchSettings.Delete.AFTER_STORING
 
 
 def kept_digests(account: MailAccount) -> set[bytes]:
@@ -92,7 +97,7 @@ def check_invariant(account: MailAccount, server: MailboxServer, watch: Watch, e
     assert kept_digests(account) == expected
     assert watch.wrong == []
     assert watch.deleted <= expected
-    if account.delete_from_server:
+    if deletes(account):
         assert server.messages == []
     else:
         assert server.said("DELE") == []

@@ -66,12 +66,10 @@ def say_quit_and_die() -> None:
 
 def lay(step: str) -> None:
     """Set the trap of this name."""
-    from fetching import engine, ledger, schedule
+    from fetching import deleting, endings, intake, ledger, planning
     from fetching.pop3_source import Pop3Source
     from mailbox import storing
     from quotas import services as quotas
-
-    session = engine._Session
 
     def sets(state: str) -> When:
         return lambda rows, new, **kwargs: new == state and bool(rows)
@@ -80,33 +78,33 @@ def lay(step: str) -> None:
         "begun": lambda: before(Pop3Source, "listing"),
         "listed": lambda: after(Pop3Source, "listing"),
         "comparing": lambda: after(ledger, "compare"),
-        "compared": lambda: after(session, "_plan"),
-        "batch read": lambda: before(session, "_take"),
+        "compared": lambda: after(planning, "plan"),
+        "batch read": lambda: before(intake, "_take"),
         "messages inserted": lambda: after(storing, "store"),
         "ledger marked": lambda: after(ledger, "mark_stored"),
         "charged": lambda: after(quotas, "charge"),
-        "batch committed": lambda: after(session, "_take"),
-        "all stored": lambda: after(session, "_retrieve"),
+        "batch committed": lambda: after(intake, "_take"),
+        "all stored": lambda: after(intake, "retrieve"),
         "dele being noted": lambda: after(ledger, "mark", sets("dele_sent")),
         "dele noted": lambda: before(Pop3Source, "delete"),
         "dele acknowledged": lambda: after(Pop3Source, "delete"),
         "quit sent": say_quit_and_die,
         "quit confirmed": lambda: after(Pop3Source, "quit"),
         "gone being noted": lambda: after(ledger, "mark", sets("gone")),
-        "gone noted": lambda: after(session, "_confirm"),
-        "before success": lambda: before(schedule, "succeed"),
-        "after success": lambda: after(schedule, "succeed"),
+        "gone noted": lambda: after(deleting, "_confirm"),
+        "before success": lambda: before(endings, "succeed"),
+        "after success": lambda: after(endings, "succeed"),
     }
     traps[step]()
 
 
 def main(step: str, organization: str, account: str, token: str) -> int:
     setup()
-    from fetching import engine, schedule
+    from fetching import engine, intake, schedule
     from tests.fetching.fetched import QUICK
 
     lay(step)
-    engine.BATCH_MESSAGES, engine.BATCH_SECONDS = BATCH, 30
+    intake.BATCH_MESSAGES, intake.BATCH_SECONDS = BATCH, 30
     engine.fetch(schedule.Claim(int(organization), int(account), token), limits=QUICK)
     return NOT_REACHED
 

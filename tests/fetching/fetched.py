@@ -6,7 +6,8 @@ from accounts import services as account_services
 from accounts import tenancy
 from accounts.models import MailAccount
 from fetching import engine, schedule
-from fetching.models import FetchState, RemoteMessage
+from fetching.models import FetchSettings, FetchState, RemoteMessage
+from fetching.services import change_settings
 from fetching.sources import Limits
 from mailbox import services
 from mailbox.models import Message
@@ -49,5 +50,18 @@ def set_limit(account: MailAccount, limit: int) -> None:
 
 
 def edit(account: MailAccount, **fields) -> None:
+    if fields.pop("delete_from_server", False):
+        set_rules(account, delete_policy="after_storing")
     with tenancy.scope(account.organization_id):
         account_services.change_mail_account(MailAccount.objects.get(pk=account.pk), account.owner, fields)
+
+
+def set_rules(account: MailAccount, **rules) -> None:
+    """Change fetch settings."""
+    with tenancy.scope(account.organization_id):
+        change_settings(MailAccount.objects.get(pk=account.pk), account.owner, rules)
+
+
+def rules_of(account: MailAccount) -> FetchSettings:
+    with tenancy.scope(account.organization_id):
+        return FetchSettings.objects.get(account=account)

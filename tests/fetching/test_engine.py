@@ -8,7 +8,7 @@ import pytest
 
 from accounts import tenancy
 from accounts.models import MailAccount
-from fetching import engine, schedule, tasks
+from fetching import endings, engine, intake, ledger, planning, schedule, tasks
 from fetching.models import FetchRun, FetchState
 from fetching.sources import Limits
 from mailbox import services
@@ -56,7 +56,7 @@ def test_lock_step_without_pipelining_gives_the_same(account, server):
 
 
 def test_small_batches_give_the_same(account, server, monkeypatch):
-    monkeypatch.setattr(engine, "BATCH_MESSAGES", 2)
+    monkeypatch.setattr(intake, "BATCH_MESSAGES", 2)
     assert fetch(account).stored == 5
     assert stored(account) == LETTERS
 
@@ -138,7 +138,7 @@ def test_r7_a_message_that_always_fails_is_set_aside_after_three_sessions(accoun
 
 def test_r7_a_message_that_breaks_the_line_is_set_aside_and_the_others_arrive(account, server):
     server.faults.drop_on = "RETR 2"
-    for _ in range(engine.QUARANTINE_AFTER):
+    for _ in range(intake.QUARANTINE_AFTER):
         assert fetch(account).state == "failed"
     assert fetch(account).state == "done"
     assert sorted(states(account)) == ["quarantined"] + ["stored"] * 4
@@ -155,7 +155,7 @@ def test_c17_the_line_drops_at_any_step(account, server, step):
 
 
 def test_c17_what_came_before_the_drop_is_kept(account, server, monkeypatch):
-    monkeypatch.setattr(engine, "BATCH_MESSAGES", 1)
+    monkeypatch.setattr(intake, "BATCH_MESSAGES", 1)
     server.faults.drop_within = ("RETR 4", 30)
     outcome = fetch(account)
     assert (outcome.state, outcome.error) == ("failed", "connection_lost")
@@ -235,20 +235,20 @@ class TestLease:
         assert server.counters["sessions"] == 0
 
     def test_s6_an_edit_while_fetching_stops_it_before_it_stores(self, account, server, monkeypatch):
-        plan = engine._Session._plan
+        plan = planning.plan
 
         def edited_meanwhile(session, listing):
             plan(session, listing)
             edit(account, username="somebody-else")
 
-        monkeypatch.setattr(engine._Session, "_plan", edited_meanwhile)
+        monkeypatch.setattr(planning, "plan", edited_meanwhile)
         outcome = fetch(account)
         assert (outcome.state, outcome.stored) == ("interrupted", 0)
         assert stored(account) == []
 
     def test_a_pause_while_fetching_stops_it(self, account, server, monkeypatch):
-        monkeypatch.setattr(engine, "BATCH_MESSAGES", 1)
-        take = engine._Session._take
+        monkeypatch.setattr(intake, "BATCH_MESSAGES", 1)
+        take = intake._take
         batches = []
 
         def paused_after_two(session, batch):
@@ -258,14 +258,14 @@ class TestLease:
                 with tenancy.scope(account.organization_id):
                     schedule.pause(FetchState.objects.get(account=account))
 
-        monkeypatch.setattr(engine._Session, "_take", paused_after_two)
+        monkeypatch.setattr(intake, "_take", paused_after_two)
         assert fetch(account).state == "interrupted"
         assert len(stored(account)) == 2
         assert state_of(account).status == "paused"
 
 
 def test_s5_our_own_mistake_stays_this_accounts_trouble(account, server, monkeypatch):
-    monkeypatch.setattr(engine.ledger, "compare", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr(ledger, "compare", lambda *a, **k: 1 / 0)
     outcome = fetch(account)
     assert (outcome.state, outcome.error) == ("failed", "internal")
     assert state_of(account).status == "backing_off"
@@ -283,7 +283,7 @@ def test_r8_what_cannot_be_parsed_is_stored_raw(account, server):
 def test_the_owner_is_told_once_when_fetching_stops(account, server, monkeypatch, mailoutbox):
     monkeypatch.setattr(tasks.tell_owner, "delay", tasks.tell_owner)
     edit(account, password="wrong")
-    for _ in range(schedule.AUTHENTICATION_FAILURES):
+    for _ in range(endings.AUTHENTICATION_FAILURES):
         claim = schedule.claim_now(account.organization_id, account.pk)
         assert mailoutbox == []
         tasks.fetch_account(claim.organization_id, claim.account_id, claim.token)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fetching import engine, schedule
-from fetching.pop3_source import Pop3Source
+from fetching import deleting, engine, schedule
 from tests import factories
 from tests.fetching.fetched import LETTERS, QUICK, edit, fetch, states, stored
 
@@ -64,14 +63,14 @@ def test_r20_deleting_switched_on_later_takes_what_is_stored_only(acme, alice, s
 
 
 def test_more_than_one_session_of_deletes(account, server, monkeypatch):
-    monkeypatch.setattr(engine, "DELETES_A_SESSION", 2)
+    monkeypatch.setattr(deleting, "DELETES_A_SESSION", 2)
     assert fetch(account).deleted == 5
     assert server.messages == []
     assert len(server.said("QUIT")) >= 3
 
 
 def test_a_refused_delete_ends_and_is_tried_again(account, server, monkeypatch):
-    monkeypatch.setattr(engine, "DELETES_A_SESSION", 2)
+    monkeypatch.setattr(deleting, "DELETES_A_SESSION", 2)
     server.faults.err_on = {"DELE": "-ERR no"}
     outcome = fetch(account)
     assert (outcome.stored, outcome.deleted) == (5, 0)
@@ -163,11 +162,11 @@ def test_new_mail_after_many_deletes_is_no_reset(account, server, confirmed):
 def test_c17_a_line_lost_in_a_later_session_of_deletes_leaves_no_connection_open(
     account, server, monkeypatch
 ):
-    monkeypatch.setattr(engine, "DELETES_A_SESSION", 2)
+    monkeypatch.setattr(deleting, "DELETES_A_SESSION", 2)
     opened = []
 
     def connect(*args):
-        opened.append(Pop3Source.open(*args))
+        opened.append(engine.connect_pop3(*args))
         if len(opened) == 2:
             server.faults.drop_on = "UIDL"
         return opened[-1]

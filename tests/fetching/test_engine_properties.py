@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from accounts import tenancy
 from accounts.models import MailAccount
-from fetching import engine, schedule
+from fetching import deleting, engine, intake, schedule
 from fetching.models import RemoteMessage
 from fetching.pop3_source import Pop3Source
 from tests import factories
 from tests.conftest import check_books
-from tests.fetching.crash_checks import Watch, check_invariant, digest, drain, kept_digests
+from tests.fetching.crash_checks import Watch, check_invariant, deletes, digest, drain, kept_digests
 from tests.fetching.fetched import QUICK
 from tests.servers.pop3 import Faults, MailboxServer
 
@@ -77,7 +77,9 @@ class Life:
                 life.look(depth)
                 return super().quit()
 
-        self.connect = Watched.open
+        self.connect = lambda address, credentials, limits, pipelining: Watched.open(
+            address, credentials, limits, pipelining=pipelining
+        )
 
     def look(self, depth: int) -> None:
         if len(connection.savepoint_ids) != depth:
@@ -124,7 +126,7 @@ def live(account: MailAccount, server: MailboxServer, first: list, course: list[
     life.forgive()
     drain(account, life.fetch)
     check_invariant(account, server, life.watch, life.ever)
-    if not account.delete_from_server:
+    if not deletes(account):
         assert {digest(letter.data) for letter in server.messages} == set(map(digest, life.ever))
 
 
@@ -138,15 +140,15 @@ def live(account: MailAccount, server: MailboxServer, first: list, course: list[
     delete=st.booleans(),
     pipelining=st.booleans(),
     batch=st.integers(1, 4),
-    deletes=st.integers(1, 5),
+    deletes_a_session=st.integers(1, 5),
     first=st.lists(letters, min_size=2, max_size=12),
     course=visits,
 )
 def test_any_course_of_faults(
-    acme, alice, settings, monkeypatch, delete, pipelining, batch, deletes, first, course
+    acme, alice, settings, monkeypatch, delete, pipelining, batch, deletes_a_session, first, course
 ):
-    monkeypatch.setattr(engine, "BATCH_MESSAGES", batch)
-    monkeypatch.setattr(engine, "DELETES_A_SESSION", deletes)
+    monkeypatch.setattr(intake, "BATCH_MESSAGES", batch)
+    monkeypatch.setattr(deleting, "DELETES_A_SESSION", deletes_a_session)
     capabilities = ["UIDL", "USER"] + ["PIPELINING"] * pipelining
     with (
         MailboxServer(username="box", password="secret", capabilities=capabilities) as server,

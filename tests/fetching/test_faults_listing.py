@@ -10,7 +10,7 @@ import pytest
 from accounts import services as account_services
 from accounts import tenancy
 from accounts.models import MailAccount
-from fetching import engine, tidying
+from fetching import intake, schedule, tidying
 from fetching.models import RemoteMessage
 from mailbox import services
 from mailbox.models import Message
@@ -50,7 +50,7 @@ def stored_number(row: RemoteMessage) -> int:
 @pytest.mark.parametrize("delete", [False, True], ids=["keep", "delete"])
 @pytest.mark.parametrize("order", ["newest first", "shuffled"])
 def test_u10_numbers_say_nothing_about_age(acme, alice, server, monkeypatch, order, delete):
-    monkeypatch.setattr(engine, "BATCH_MESSAGES", 2)
+    monkeypatch.setattr(intake, "BATCH_MESSAGES", 2)
     account = factories.connect(acme, alice, port=server.port, delete_from_server=delete)
     shuffle = random.Random(7).shuffle if order == "shuffled" else list.reverse
     ever = list(LETTERS)
@@ -121,6 +121,7 @@ def test_u16_an_older_backup_fetches_what_it_lacks_and_nothing_twice(account, se
         late = remote(account).order_by("pk")[len(LETTERS) :]
         services.discard(Message.objects.filter(pk__in=[row.message_id for row in late]))
         remote(account).filter(pk__in=[row.pk for row in late]).delete()
+        schedule.look_again(account.pk)  # nor had the listing of the second day been seen
     assert fetch(account).stored == len(MANY)
     assert stored(account) == LETTERS + MANY
     assert fetch(account).stored == 0

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts import tenancy
 from accounts.models import MailAccount
-from fetching import schedule, tasks
+from fetching import endings, schedule, tasks
 from fetching.models import FetchRun, FetchState, RemoteMessage
 from tests import factories
 from tests.fetching.fetched import LETTERS, edit, fetch, state_of, stored
@@ -51,9 +51,9 @@ def failing(account: MailAccount, server: MailboxServer, line: str, times: int) 
 # ── A1: a wrong password ────────────────────────────────────────────────────
 def test_a1_after_ten_refusals_spread_over_hours_it_is_not_tried_any_more(account, server):
     waits = failing(account, server, "-ERR [AUTH] Authentication failed.", 20)
-    assert len(waits) == schedule.AUTHENTICATION_FAILURES - 1
+    assert len(waits) == endings.AUTHENTICATION_FAILURES - 1
     assert sum(waits) > 6 * HOURS
-    assert server.counters["sessions"] == schedule.AUTHENTICATION_FAILURES
+    assert server.counters["sessions"] == endings.AUTHENTICATION_FAILURES
     assert state_of(account).status == "failed"
     assert schedule.claim_due(5) == []
 
@@ -79,8 +79,8 @@ def test_a1_success_or_another_password_wipes_the_slate_clean(account, server, m
     "line", ["-ERR [SYS/TEMP] Try later", "-ERR too many connections", "-ERR server busy"]
 )
 def test_a2_trouble_at_the_server_never_counts_against_the_password(account, server, line):
-    waits = failing(account, server, line, 3 * schedule.AUTHENTICATION_FAILURES)
-    assert len(waits) == 3 * schedule.AUTHENTICATION_FAILURES
+    waits = failing(account, server, line, 3 * endings.AUTHENTICATION_FAILURES)
+    assert len(waits) == 3 * endings.AUTHENTICATION_FAILURES
     state = state_of(account)
     assert (state.authentication_failures, state.status) == (0, "backing_off")
     server.behave()
@@ -89,10 +89,10 @@ def test_a2_trouble_at_the_server_never_counts_against_the_password(account, ser
 
 def test_a2_trouble_between_two_refusals_does_not_excuse_them(account, server):
     """Nor does it count: a server that says both at times must not keep a wrong password trying for ever."""
-    for _ in range(schedule.AUTHENTICATION_FAILURES - 1):
+    for _ in range(endings.AUTHENTICATION_FAILURES - 1):
         failing(account, server, "-ERR [AUTH] no", 1)
         failing(account, server, "-ERR [SYS/TEMP] later", 1)
-    assert state_of(account).authentication_failures == schedule.AUTHENTICATION_FAILURES - 1
+    assert state_of(account).authentication_failures == endings.AUTHENTICATION_FAILURES - 1
     failing(account, server, "-ERR [AUTH] no", 1)
     assert state_of(account).status == "failed"
 
@@ -122,8 +122,8 @@ def test_a3_a_closed_account_is_left_alone_until_a_person_looks(account, server,
 def test_a4_a_mailbox_in_use_is_tried_again_soon(account, server, line):
     waits = failing(account, server, line, 15)
     assert len(waits) == 15
-    assert max(waits) <= 1.2 * schedule.BUSY_STEPS_SECONDS[-1]
-    assert waits[0] <= 1.2 * schedule.BUSY_STEPS_SECONDS[0]
+    assert max(waits) <= 1.2 * endings.BUSY_STEPS_SECONDS[-1]
+    assert waits[0] <= 1.2 * endings.BUSY_STEPS_SECONDS[0]
     state = state_of(account)
     assert (state.status, state.authentication_failures, state.error_code) == (
         "backing_off",
@@ -152,7 +152,7 @@ def test_a4_the_owner_reads_that_another_program_has_it_open(account, server, as
 # ── A6 and C18: no clear word ───────────────────────────────────────────────
 def test_a6_an_unclear_refusal_is_tried_less_and_less_often_before_it_counts(account, server):
     waits = failing(account, server, "-ERR sorry", 20)
-    assert len(waits) == schedule.AUTHENTICATION_FAILURES - 1
+    assert len(waits) == endings.AUTHENTICATION_FAILURES - 1
     steps = [later / earlier for earlier, later in zip(waits, waits[1:5], strict=False)]
     assert all(1.2 < step < 3.1 for step in steps), "doubled, give or take a fifth"
     assert sum(waits) > 12 * HOURS

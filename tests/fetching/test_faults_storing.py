@@ -12,7 +12,7 @@ from django.db import connection
 
 from accounts import tenancy
 from accounts.models import MailAccount
-from fetching import engine
+from fetching import intake
 from mailbox import storing
 from mailbox.models import Attachment, Message, RawPart
 from tests import factories
@@ -91,13 +91,13 @@ def test_r5_a_commit_that_fails_is_no_commit(account, server):
 
 
 def test_r5_what_was_committed_before_is_kept_and_deleted_later(account, server, monkeypatch):
-    monkeypatch.setattr(engine, "BATCH_MESSAGES", 2)
+    monkeypatch.setattr(intake, "BATCH_MESSAGES", 2)
     store, batches = storing.store, []
 
-    def only_once(*args):
+    def only_once(*args, **kwargs):
         batches.append(args)
         if len(batches) == 1:
-            return store(*args)
+            return store(*args, **kwargs)
         with connection.cursor() as cursor:
             return cursor.execute("SELECT 1 / 0")
 
@@ -187,14 +187,14 @@ def hang_up_while_storing(server, monkeypatch, *, after: int) -> None:
     """The first batch takes so long that the server, asked for `after` messages so far, gives up on its client."""
     store, stores = storing.store, []
 
-    def slowly(*args):
+    def slowly(*args, **kwargs):
         stores.append(args)
         if len(stores) == 1:
             while len(server.said("RETR")) < after:
                 server.peers[-1].stopping.wait(0.01)
             server.peers[-1].close()
             server.wait_until_idle()
-        return store(*args)
+        return store(*args, **kwargs)
 
     monkeypatch.setattr(storing, "store", slowly)
 
@@ -212,8 +212,8 @@ def test_c19_a_line_lost_while_storing_loses_nothing_that_was_read(account, serv
 
 def test_c19_reading_waits_for_storing_only_when_much_is_between(account, server, monkeypatch):
     """A server is kept waiting once the belt is full; hanging up then costs one more session and no message."""
-    monkeypatch.setattr(engine, "BATCH_MESSAGES", 1)
-    monkeypatch.setattr(engine, "BELT_BYTES", max(map(len, LETTERS)))
+    monkeypatch.setattr(intake, "BATCH_MESSAGES", 1)
+    monkeypatch.setattr(intake, "BELT_BYTES", max(map(len, LETTERS)))
     server.capabilities = server.capabilities_after = ["UIDL", "USER"]
     hang_up_while_storing(server, monkeypatch, after=2)
     outcome = fetch(account)

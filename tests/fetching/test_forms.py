@@ -66,7 +66,7 @@ def test_the_address_alone_is_enough_where_a_preset_knows_the_rest(member):
         "from_address": "",
         "reply_to": "",
         "is_default": False,
-        "delete_from_server": False,
+        "rules": {"delete_policy": "keep"},
     }
 
 
@@ -150,7 +150,9 @@ def test_without_a_name_the_address_is_the_name(member):
 
 
 def test_deleting_at_the_provider_is_a_choice(member):
-    assert new_account(member, after_fetching="delete").settings()["delete_from_server"] is True
+    assert new_account(member, after_fetching="delete").settings()["rules"] == {
+        "delete_policy": "after_storing"
+    }
     assert "after_fetching" in new_account(member, after_fetching="perhaps").errors
 
 
@@ -196,7 +198,6 @@ def test_name_and_addresses():
         "reply_to": "",
         "is_default": False,
         "hue": "teal",
-        "delete_from_server": True,
     }
 
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts import tenancy
 from accounts.failures import MailError
-from fetching import schedule
+from fetching import endings, schedule
 from fetching.models import FetchState
 from tests import factories
 
@@ -40,11 +40,11 @@ def test_a_new_account_is_due_at_once_and_claimed_once(account):
 
 
 def test_the_oldest_due_come_first(acme, alice):
-    accounts = [factories.connect(acme, alice) for _ in range(3)]
+    accounts = [factories.connect(acme, alice, username=f"box-{number}") for number in range(3)]
     for minutes, account in zip((1, 3, 2), accounts, strict=True):
         change(account, next_run_at=Now() - timedelta(minutes=minutes))
-    claimed = {claim.account_id for claim in schedule.claim_due(2)}
-    assert claimed == {accounts[1].pk, accounts[2].pk}
+    claimed = [claim.account_id for claim in schedule.claim_due(2)]
+    assert claimed == [accounts[1].pk, accounts[2].pk]
 
 
 def test_s4_no_pile_after_six_hours_without_a_clock(account):
@@ -65,9 +65,9 @@ def test_r15_an_old_token_can_do_nothing(account, claim):
     with tenancy.scope(account.organization_id), pytest.raises(schedule.LeaseLost):
         schedule.renew(claim)
     with pytest.raises(schedule.LeaseLost):
-        schedule.succeed(claim, more=False, waiting_messages=0, waiting_bytes=0)
+        endings.succeed(claim, more=False, waiting_messages=0, waiting_bytes=0)
     with pytest.raises(schedule.LeaseLost):
-        schedule.fail(claim, MailError("timeout"))
+        endings.fail(claim, MailError("timeout"))
     with tenancy.scope(account.organization_id):
         schedule.renew(second)
 
@@ -83,7 +83,7 @@ def test_fetch_now_of_another_organization_finds_nothing(account, umbrella):
 
 def test_success_sets_the_next_run_with_jitter_and_clears_errors(account, claim):
     change(account, failures=3, authentication_failures=2, error_code="timeout", status="backing_off")
-    schedule.succeed(claim, more=False, waiting_messages=0, waiting_bytes=0)
+    endings.succeed(claim, more=False, waiting_messages=0, waiting_bytes=0)
     state = state_of(account)
     assert (state.status, state.failures, state.authentication_failures, state.error_code) == (
         "active",
@@ -97,13 +97,13 @@ def test_success_sets_the_next_run_with_jitter_and_clears_errors(account, claim)
 
 
 def test_u12_more_to_do_goes_on_at_once(account, claim):
-    schedule.succeed(claim, more=True, waiting_messages=0, waiting_bytes=0)
+    endings.succeed(claim, more=True, waiting_messages=0, waiting_bytes=0)
     assert seconds_ahead(account) <= 0
     assert not state_of(account).first_fetch_done
 
 
 def test_r11_full_storage_is_a_state_not_an_error(account, claim):
-    schedule.succeed(claim, more=False, waiting_messages=38, waiting_bytes=9_000)
+    endings.succeed(claim, more=False, waiting_messages=38, waiting_bytes=9_000)
     state = state_of(account)
     assert (state.status, state.waiting_messages, state.failures, state.error_code) == (
         "paused_quota",
@@ -121,20 +121,20 @@ def test_temporary_errors_back_off_and_never_disable(account, code):
     for _ in range(12):
         change(account, next_run_at=Now(), connection_failures=0)
         (claim,) = schedule.claim_due(1)
-        schedule.fail(claim, MailError(code))
+        endings.fail(claim, MailError(code))
         waits.append(seconds_ahead(account))
     state = state_of(account)
     assert state.status == "backing_off"
     assert state.failures == 12
     assert waits[1] > waits[0] * 1.2
-    assert max(waits) <= 1.2 * schedule.MAX_BACK_OFF_SECONDS
+    assert max(waits) <= 1.2 * endings.MAX_BACK_OFF_SECONDS
 
 
 @pytest.mark.parametrize(
     ("code", "limit"),
     [
-        ("authentication_failed", schedule.AUTHENTICATION_FAILURES),
-        ("unreachable", schedule.CONNECTION_FAILURES),
+        ("authentication_failed", endings.AUTHENTICATION_FAILURES),
+        ("unreachable", endings.CONNECTION_FAILURES),
     ],
 )
 def test_failures_in_a_row_disable(account, code, limit):
@@ -142,20 +142,20 @@ def test_failures_in_a_row_disable(account, code, limit):
         assert state_of(account).status != "failed"
         change(account, next_run_at=Now())
         (claim,) = schedule.claim_due(1)
-        schedule.fail(claim, MailError(code))
+        endings.fail(claim, MailError(code))
     assert state_of(account).status == "failed"
     assert state_of(account).next_run_at is None
     assert schedule.claim_due(1) == []
 
 
 def test_what_only_a_person_can_mend_stops_at_once(account, claim):
-    schedule.fail(claim, MailError("uidl_missing"))
+    endings.fail(claim, MailError("uidl_missing"))
     assert state_of(account).status == "failed"
     assert state_of(account).error_code == "uidl_missing"
 
 
 def test_a5_a_stated_delay_is_kept(account, claim):
-    schedule.fail(claim, MailError("login_delay", retry_after=5_000))
+    endings.fail(claim, MailError("login_delay", retry_after=5_000))
     assert seconds_ahead(account) > 4_990
 
 

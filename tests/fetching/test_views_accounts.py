@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from accounts import tenancy
 from accounts.models import AuditEvent, MailAccount
-from fetching.models import FetchState
+from fetching.models import FetchSettings, FetchState
 from mailbox.models import Message
 from tests import factories
+from tests.fetching.fetched import rules_of
 
 ACCOUNTS = "/o/acme/settings/accounts/"
 FORM = {"email": "alice@post.example", "name": "Post", "hue": "teal", "after_fetching": "leave"}
@@ -71,7 +72,7 @@ def test_names_are_saved_without_a_test(account, page, press):
     assert "Saved." in answer.text
     account = fresh(account)
     assert (account.name, account.hue, account.reply_to) == ("Post", "teal", "sales@acme.example")
-    assert account.delete_from_server
+    assert rules_of(account).delete_policy == "after_storing"
     assert account.is_default  # never given up, only taken over
 
 
@@ -214,7 +215,7 @@ def test_deleting_says_first_what_goes(account, as_alice):
 
 def test_deleting_an_account_that_emptied_the_provider_warns(account, as_alice):
     with tenancy.scope(account.organization_id):
-        MailAccount.objects.update(delete_from_server=True)
+        FetchSettings.objects.update(delete_policy="after_storing")
     assert "may be the only copies" in as_alice.get(f"{ACCOUNTS}{account.pk}/delete/").text
 
 

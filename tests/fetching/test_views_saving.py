@@ -17,6 +17,7 @@ from tests.fetching.connecting import (
     accounts_of,
     ended,
 )
+from tests.fetching.fetched import rules_of
 
 
 # ── Saving ──────────────────────────────────────────────────────────────────
@@ -66,9 +67,11 @@ def test_only_a_passed_test_can_be_saved(started, acme, as_alice, press, state):
 def test_the_form_has_no_say_in_what_is_saved(started, acme, as_alice, press):
     """What was tested is saved, whatever the page holds by now."""
     ended(started)
-    press(as_alice, SAVE, {"test": started, "host": "pop.elsewhere.example", "delete_from_server": "1"})
+    press(
+        as_alice, SAVE, {"test": started, "host": "pop.elsewhere.example", "delete_policy": "after_storing"}
+    )
     (account,) = accounts_of(acme)
-    assert (account.host, account.delete_from_server) == ("pop.gmx.net", False)
+    assert (account.host, rules_of(account).delete_policy) == ("pop.gmx.net", "keep")
 
 
 def test_nobody_saves_anothers_test(started, acme, umbrella, as_bob, as_charlie, press):

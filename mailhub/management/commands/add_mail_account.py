@@ -11,6 +11,8 @@ from accounts import tenancy
 from accounts.models import MailAccount, Membership, Organization
 from accounts.services import add_mail_account
 from fetching import probing
+from fetching.assignment import Delete
+from fetching.services import change_settings
 from fetching.sources import Credentials, ServerAddress
 from mailhub.management.operator import OperatorCommand, Refused, read_password
 
@@ -52,12 +54,11 @@ class Command(OperatorCommand):
             ServerAddress(options["host"], options["port"], options["encryption"]),
             Credentials(options["username"], password),
         )
-        fields = {
-            key: options[key]
-            for key in ("email", "host", "port", "encryption", "username", "delete_from_server")
-        }
+        fields = {key: options[key] for key in ("email", "host", "port", "encryption", "username")}
         with tenancy.scope(organization.pk):
             account = add_mail_account(
                 membership, {**fields, "name": options["name"] or options["email"], "password": password}
             )
+            if options["delete_from_server"]:
+                change_settings(account, membership.user, {"delete_policy": Delete.AFTER_STORING})
         return {"id": account.pk, "email": account.email, "messages": messages, "bytes": size}

@@ -8,6 +8,7 @@ from django.core.management.base import CommandParser
 
 from accounts.failures import describe
 from fetching import engine, schedule
+from fetching.sessions import Outcome
 from mailhub.management.accounts import find_account
 from mailhub.management.operator import OperatorCommand, Refused
 
@@ -25,7 +26,7 @@ class Command(OperatorCommand):
     def answer(self, **options: Any) -> dict[str, Any]:
         """Totals of the sessions; the state and error of the last one."""
         account = find_account(options["id"])
-        total = engine.Outcome()
+        total = Outcome()
         while True:
             claim = schedule.claim_now(account.organization_id, account.pk)
             if claim is None:

@@ -1,0 +1,200 @@
+"""From a listing to a plan: names for what has none, what is new, what is wanted of it, what there is room for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+from django.utils import timezone
+
+from accounts import providers
+from fetching import fingerprints, ledger, recording
+from fetching.assignment import Seen
+from fetching.ledger import Remote
+from fetching.models import FetchRules, FetchState, RemoteMessage
+from fetching.sessions import Session
+from fetching.sources import Listing
+from mailbox.parsing import parse
+
+State = RemoteMessage.State
+First = FetchRules.First
+# Begins what we call a message whose server gives it no name; no server's own identifier begins so.
+NAMELESS = b"\0"
+# Headers of so many messages that are too big are fetched in one session, to show what they are.
+HEADLINES = 50
+
+
+def nothing_new(session: Session) -> bool:
+    """Whether the mailbox is as it was when nothing was left to do: by STAT and the identifier of the last message.
+
+    A mailbox where mail came and as much went could look the same, so all of it is listed once an hour anyway.
+    """
+    seen = session.job.seen
+    if seen is None:
+        return False
+    if session.source.stat() != (seen.messages, seen.size):
+        return False
+    return not seen.messages or session.source.last_uidl(seen.messages) == seen.last_uidl
+
+
+def seen(listing: Listing) -> Seen:
+    """What a listing looks like to `nothing_new`; unknown for servers that leave something out."""
+    if any(row.size is None or row.uidl is None for row in listing.rows):
+        return Seen()
+    last = max(listing.rows, default=None)
+    if last is not None and last.number != len(listing.rows):
+        return Seen()
+    return Seen(len(listing.rows), sum(row.size or 0 for row in listing.rows), last.uidl if last else None)
+
+
+def plan(session: Session, listing: Listing) -> None:
+    """Compare, and put into `session.difference.wanted` what this session is to retrieve, in order."""
+    listing = _named(session, listing)
+    _compare(session, listing)
+    if session.difference.is_reset and not session.job.deletes:
+        _adopt(session)
+    if session.job.skip_before is not None and (session.job.is_first or session.difference.is_reset):
+        _skip_old(session)
+    _choose(session)
+
+
+# ── Names ───────────────────────────────────────────────────────────────────
+def _named(session: Session, listing: Listing) -> Listing:
+    """The listing with a name for each row the server gave none: by its header, the same each time (U5)."""
+    nameless = {row.number: row for row in listing.rows if not row.uidl}
+    if not nameless:
+        return listing
+    names = {
+        number: NAMELESS + hashlib.sha256(b"%d:" % (nameless[number].size or 0) + header).digest()
+        for number, header in _headers(session, list(nameless))
+    }
+    # Where even the header is not to be had the name holds for this session; the bytes then tell what is known.
+    token = session.job.claim.token.encode()
+    rows = [
+        row if row.uidl else row._replace(uidl=names.get(row.number, NAMELESS + token + b"%d" % row.number))
+        for row in listing.rows
+    ]
+    return replace(listing, rows=rows)
+
+
+def _headers(session: Session, numbers: list[int]) -> Iterator[tuple[int, bytes]]:
+    if not session.source.can_top:
+        return
+    with session.heartbeat():
+        for item in session.source.tops(numbers):
+            with item:
+                if item.error is None:
+                    yield item.number, item.data
+
+
+# ── What is new ─────────────────────────────────────────────────────────────
+def _compare(session: Session, listing: Listing) -> None:
+    job = session.job
+    with session.transaction():
+        session.begin_run()
+        is_very_first = job.is_first and not RemoteMessage.objects.filter(account=job.account_id).exists()
+        session.difference = ledger.compare(
+            job.organization_id,
+            job.account_id,
+            listing,
+            max_size=session.limits.max_message,
+            skip_new=is_very_first and job.first_fetch == First.ONLY_NEW,
+            verify=job.deletes,
+        )
+        if job.is_first and job.skip_before is None and job.first_fetch != First.EVERYTHING:
+            _remember_what_is_old(session)
+        session.outcome.listed = len(listing.rows)
+        recording.add(
+            session.run_id,
+            listed=len(listing.rows),
+            listed_bytes=sum(row.size or 0 for row in listing.rows),
+        )
+
+
+def _remember_what_is_old(session: Session) -> None:
+    """From when on mail counts as new, for this session and for a server that renames all its mail later."""
+    days = session.job.first_days if session.job.first_fetch == First.LAST_DAYS else 0
+    moment = timezone.now() - timedelta(days=days)
+    session.job = replace(session.job, skip_before=moment)
+    FetchState.objects.filter(account=session.job.account_id).update(skip_before=moment)
+
+
+def _skip_old(session: Session) -> None:
+    """Leave what came before the first fetch was to begin (U13); what shows no date is fetched."""
+    before = session.job.skip_before
+    assert before is not None
+    wanted = {remote.number: remote for remote in session.difference.wanted}
+    old = [
+        wanted[number].row
+        for number, header in _headers(session, list(wanted))
+        if (date := fingerprints.received_at(header)) and date < before
+    ]
+    with session.transaction():
+        ledger.mark(old, State.SKIPPED)
+    gone = set(old)
+    session.difference.wanted = [remote for remote in session.difference.wanted if remote.row not in gone]
+
+
+def _adopt(session: Session) -> None:
+    """Know mail again whose server has renamed it, by headers and sizes, without fetching it (U8)."""
+    with session.transaction():
+        sizes = ledger.missing_sizes(session.job.account_id)
+    candidates = {remote.number: remote for remote in session.difference.fresh if remote.size in sizes}
+    told = {
+        candidates[number].row: digest
+        for number, header in _headers(session, list(candidates))
+        if (digest := fingerprints.header_digest(header))
+    }
+    with session.transaction():
+        known = ledger.adopt(session.job.account_id, told)
+    session.difference.kept += [remote for remote in session.difference.wanted if remote.row in known]
+    session.difference.wanted = [remote for remote in session.difference.wanted if remote.row not in known]
+
+
+# ── What is fetched now ─────────────────────────────────────────────────────
+def _choose(session: Session) -> None:
+    """Order, what there is room for, and not more than a cycle may bring."""
+    job, wanted = session.job, session.difference.wanted
+    wanted.sort(key=lambda remote: remote.number, reverse=job.is_first and job.newest_first)
+    total, size = len(wanted), sum(remote.size for remote in wanted)
+    with session.transaction():
+        left = session.free_space()
+        fits: list[Remote] = []
+        for remote in wanted:
+            if remote.size <= left:
+                fits.append(remote)
+                left -= remote.size
+            else:
+                session.waiting.append(remote)
+        ledger.mark([remote.row for remote in session.waiting], State.OVER_QUOTA)
+        recording.add(session.run_id, wanted=total, wanted_bytes=size)
+    if job.messages_per_cycle is not None:
+        session.held_back = max(0, len(fits) - job.messages_per_cycle)
+        del fits[job.messages_per_cycle :]
+    session.difference.wanted = fits
+
+
+def looks_again(session: Session) -> bool:
+    """Whether the provider lists its mail a part at a time and this part has just been fetched (U17)."""
+    provider = providers.by_slug(session.job.provider) if session.job.provider else None
+    return bool(provider and provider.lists_in_parts and session.outcome.stored)
+
+
+def note_headlines(session: Session, listing: Listing) -> None:
+    """Sender and subject of what is too big to fetch, for the page that explains why it is not here (R9)."""
+    with session.transaction():
+        unnamed = RemoteMessage.objects.filter(
+            account=session.job.account_id, state=State.TOO_BIG, sender="", subject="", missing_since=None
+        )
+        rows = {bytes(uidl): key for key, uidl in unnamed.values_list("pk", "uidl")[:HEADLINES]}
+    numbers = {row.number: rows[row.uidl] for row in listing.rows if row.uidl in rows} if rows else {}
+    if not numbers:
+        return
+    for number, header in list(_headers(session, list(numbers))):
+        parsed = parse(header)
+        with session.transaction():
+            RemoteMessage.objects.filter(pk=numbers[number]).update(
+                sender=(parsed.from_name or parsed.from_address)[:200] or "?", subject=parsed.subject[:200]
+            )
