@@ -6,9 +6,10 @@ import ssl
 
 import pytest
 
-from tests.fetching.sessions import refused, session
+from fetching import transport
+from tests.fetching.sessions import failing, refused, session
 from tests.servers.pop3 import CAPABILITIES, MailboxServer
-from tests.servers.scripted import ScriptedServer, exchange, expect, send, start_tls
+from tests.servers.scripted import ScriptedServer, drop, exchange, expect, send, signed_in, start_tls
 from tests.servers.tls import make_ca
 
 
@@ -108,3 +109,32 @@ def test_c8_old_tls(settings, certificate, monkeypatch):
 def test_tls_to_a_plain_port(settings):
     with MailboxServer() as server:
         refused(settings, server, "ssl", code="tls_failed")
+
+
+@pytest.mark.usefixtures("trusted")
+def test_r16_a_message_in_many_small_records(settings, certificate):
+    whole = b".%d\r\n" * 80_000 % tuple(range(80_000))  # more than one block
+    assert len(whole) > 2 * transport.BLOCK
+    server = MailboxServer([b"one\r\n", whole], encryption="ssl", certificate=certificate, segment=1000)
+    with server, session(settings, server, "ssl") as source:
+        assert [found.data for found in source.retrieve([1, 2])] == [b"one\r\n", whole]
+        assert source.quit()
+
+
+@pytest.mark.usefixtures("trusted")
+def test_c17_what_came_before_the_line_dropped_is_kept(settings, certificate):
+    replies = b"+OK\r\none\r\n.\r\n+OK\r\ntw"
+    script = [
+        *signed_in(capabilities=[b"PIPELINING"]),
+        exchange((b"RETR 1", b""), (b"RETR 2", replies)),
+        drop(),
+    ]
+    with (
+        ScriptedServer([start_tls(certificate), *script]) as server,
+        session(settings, server, "ssl") as source,
+    ):
+        found = source.retrieve([1, 2])
+        assert next(found).data == b"one\r\n"
+        with failing("connection_lost"):
+            list(found)
+        assert source.quit() is False
