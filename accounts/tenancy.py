@@ -35,12 +35,14 @@ def _set(name: str, value: str) -> None:
 
 @contextmanager
 def _local(name: str, value: str, before: str) -> Iterator[None]:
+    is_inner = connection.in_atomic_block
     with transaction.atomic():
         _set(name, value)
         yield
         # When this was only a savepoint, the outer transaction must get its own setting back. After an error
-        # the savepoint's rollback does that.
-        _set(name, before)
+        # the savepoint's rollback does that; the end of a transaction does it by itself.
+        if is_inner:
+            _set(name, before)
 
 
 @contextmanager

@@ -12,20 +12,19 @@ from accounts import hosts, providers
 from accounts.failures import MailError
 from accounts.models import MailAccount, Membership
 from accounts.models.mail_accounts import HUES
-from fetching.models import FetchRules
-
-Delete = FetchRules.Delete
+from fetching.rule_forms import WishesForm, defaults_of
 
 ENCRYPTIONS = [
     (MailAccount.Encryption.SSL, _("SSL")),
     (MailAccount.Encryption.STARTTLS, _("STARTTLS")),
     (MailAccount.Encryption.PLAIN, _("None")),
 ]
-AFTER_FETCHING = [
-    ("leave", _("Leave the mail at the provider")),
-    ("delete", _("Delete it at the provider")),
-]
 PLAIN_TEXT = {"autocapitalize": "none", "autocomplete": "off", "spellcheck": "false"}
+# What most people never touch when they connect.
+EXTRAS = (
+    *("from_name", "from_address", "reply_to"),
+    *("first_fetch", "first_days", "delete_policy", "delete_after_days"),
+)
 USUAL_PORTS = {"ssl": 995, "starttls": 110, "plain": 110}
 
 
@@ -131,20 +130,21 @@ class ServerForm(forms.Form):
         """What a test needs and saving takes, as plain values for `probing.start`. Valid forms only."""
         names = ("host", "port", "encryption", "username", "password")
         settings = {name: self.cleaned_data[name] for name in names}
-        return settings | ({"account": self.account.pk} if self.account else {})
+        if self.account is None:
+            return settings
+        # What a server must be able to do depends on the rules (RFC 1939, 7: UIDL is optional).
+        rules = {"delete_policy": str(self.account.fetch_settings.delete_policy)}
+        return settings | {"account": self.account.pk, "rules": rules}
 
 
 class AccountFields(forms.Form):
-    """How an account is called, answers and is treated: saved without a test."""
+    """How an account is called and answers: saved without a test."""
 
     email = forms.EmailField(label=_("E-mail address"), max_length=254)
     name = forms.CharField(label=_("Account name"), max_length=80, required=False)
     from_name = forms.CharField(label=_("Sender name"), max_length=150, required=False)
     from_address = forms.EmailField(label=_("Sender address"), max_length=254, required=False)
     reply_to = forms.EmailField(label=_("Replies go to"), max_length=254, required=False)
-    after_fetching = forms.ChoiceField(
-        label=_("After fetching"), choices=AFTER_FETCHING, initial="leave", widget=forms.RadioSelect
-    )
     is_default = forms.BooleanField(label=_("Open this account first when I sign in"), required=False)
 
     def clean(self) -> dict[str, Any]:
@@ -158,20 +158,21 @@ class AccountFields(forms.Form):
         names = ("email", "name", "from_name", "from_address", "reply_to", "is_default")
         return {name: self.cleaned_data[name] for name in names}
 
-    def rules(self) -> dict[str, Any]:
-        """Values for the columns of FetchSettings. Valid forms only."""
-        deletes = self.cleaned_data["after_fetching"] == "delete"
-        return {"delete_policy": str(Delete.AFTER_STORING if deletes else Delete.KEEP)}
 
-
-class ConnectForm(AccountFields, ServerForm):
+class ConnectForm(WishesForm, AccountFields, ServerForm):
     """Everything about a new account. Server and user name may be left empty where a preset knows them."""
 
     provider = forms.CharField(max_length=30, required=False, label=_("Provider"))
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, *args: Any, membership: Membership, **kwargs: Any) -> None:
+        self.rules = defaults_of(membership.organization_id)
+        super().__init__(*args, membership=membership, **kwargs)
         self.fields["email"].widget.attrs |= PLAIN_TEXT
+
+    @property
+    def has_wrong_extras(self) -> bool:
+        """Whether an error stands at a field that the page keeps folded."""
+        return bool(set(EXTRAS) & set(self.errors))
 
     def clean_provider(self) -> str:
         """A known provider whose mail can be fetched, or "" for any other."""
@@ -198,11 +199,11 @@ class ConnectForm(AccountFields, ServerForm):
     def settings(self) -> dict[str, Any]:
         """The server's part and the account's, ready for `accounts.services.add_mail_account`."""
         account = self.account_fields() | {"provider": self.cleaned_data["provider"]}
-        return super().settings() | account | {"rules": self.rules()}
+        return super().settings() | account | {"rules": self.wishes()}
 
 
 class AccountForm(AccountFields):
-    """An existing account's name, colour, addresses and habits."""
+    """An existing account's name, colour and addresses."""
 
     hue = forms.ChoiceField(label=_("Colour"), choices=[(hue, hue) for hue in HUES], widget=forms.RadioSelect)
 
@@ -215,6 +216,4 @@ def initial_of(account: MailAccount) -> dict[str, Any]:
     """What the forms show of an existing account; never its password."""
     names = ("email", "name", "from_name", "from_address", "reply_to", "is_default", "hue")
     server = ("host", "port", "encryption", "username")
-    return {name: getattr(account, name) for name in names + server} | {
-        "after_fetching": "delete" if account.fetch_settings.deletes else "leave"
-    }
+    return {name: getattr(account, name) for name in names + server}

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts import providers
 from accounts.failures import ErrorClass, Failure, describe
 from accounts.models import MailAccount
-from fetching.models import FetchState
+from fetching import troubles
+from fetching.models import FetchState, MailServer
+from fetching.schedule import BREAKER_AFTER
 from fetching.wording import clock, number
+
+# Servers that do not answer to anybody, and until when each is left alone.
+Outages = Mapping[str, datetime]
 
 
 class Kind(StrEnum):
@@ -42,11 +50,13 @@ class Action:
     is_post: bool = False
     is_primary: bool = False
     of_account: bool = True
+    # The part of the page that it is about.
+    part: str = ""
 
     def url(self, slug: str, account_id: int) -> str:
         """Where it leads, in the organization with that slug."""
         args = [slug, account_id] if self.of_account else [slug]
-        return reverse(self.url_name, args=args)
+        return reverse(self.url_name, args=args) + (f"#{self.part}" if self.part else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +92,44 @@ class Standing:
         return "is-busy" if self.is_busy else {"bad": "is-bad", "warn": "is-warn"}.get(self.tone, "")
 
 
-def of(account: MailAccount) -> Standing:
-    """How the account stands. Reads `account.fetch_state`, so select it along."""
+def outages(accounts: Iterable[MailAccount]) -> Outages:
+    """Which of the accounts' servers do not answer to anybody at the moment: one query for a whole page."""
+    hosts = {account.fetch_state.server for account in accounts}
+    down = MailServer.objects.filter(host__in=hosts, failures__gte=BREAKER_AFTER)
+    return {host: until for host, until in down.values_list("host", "closed_until") if until}
+
+
+def of(account: MailAccount, outages: Outages | None = None) -> Standing:
+    """How the account stands. Reads `account.fetch_state`, so select it along; `outages` has its server if down."""
     state = account.fetch_state
     if state.status == FetchState.Status.PAUSED:
         return _paused(state)
     failure = describe(state.error_code) if state.error_code else None
     if failure and (state.status == FetchState.Status.FAILED or _only_a_person(failure)):
         return _trouble(account, failure)
-    # A first fetch of many sessions is one fetch to a person, also in the moment between two of them.
-    is_active = state.status == FetchState.Status.ACTIVE
-    if state.is_fetching or (is_active and state.last_success_at and not state.first_fetch_done):
-        return Standing(Kind.FETCHING, "info", "spinner", _("Fetching"), _pause())
+    if state.is_fetching:
+        return _fetching()
     if state.status == FetchState.Status.PAUSED_QUOTA:
         return _waiting_for_space(account)
+    if outages and state.server in outages and _is_held_up(state, failure, outages[state.server]):
+        return _waiting_for_server(state, outages[state.server])
     if failure:
         return _retrying(state, failure)
     if state.last_success_at is None:
         return Standing(Kind.NEW, "info", "clock", _("Starting"), _fetch_now(_("Fetch now")))
+    # A first fetch of many sessions is one fetch to a person, also in the moment between two of them.
+    if not state.first_fetch_done:
+        return _fetching()
     return Standing(Kind.FINE, "ok", "check", _("Up to date"), _fetch_now(_("Fetch now")))
+
+
+def failure_of(account: MailAccount) -> Failure:
+    """What is wrong, in the words of the account's card; for mail, which is written in its reader's language."""
+    return replace(
+        describe(account.fetch_state.error_code),
+        sentence=lazy(lambda: of(account).sentence, str)(),
+        remedy=lazy(lambda: of(account).remedy, str)(),
+    )
 
 
 def provider_name(account: MailAccount) -> str:
@@ -112,6 +141,10 @@ def provider_name(account: MailAccount) -> str:
 def _only_a_person(failure: Failure) -> bool:
     # While such an account is still tried again by itself, a person could already be mending it.
     return failure.permanent and failure.error_class != ErrorClass.MESSAGE
+
+
+def _fetching() -> Standing:
+    return Standing(Kind.FETCHING, "info", "spinner", _("Fetching"), _pause())
 
 
 def _fetch_now(label: str) -> Action:
@@ -133,31 +166,20 @@ def _paused(state: FetchState) -> Standing:
 
 def _trouble(account: MailAccount, failure: Failure) -> Standing:
     """Only a person can help: a red badge, by what it takes."""
-    if failure.error_class == ErrorClass.AUTHENTICATION:
-        return _needs_password(account, failure)
+    words = troubles.words(account, failure, provider_name(account))
+    if failure.error_class == ErrorClass.AUTHENTICATION and words.is_password:
+        kind, icon, badge = Kind.PASSWORD, "key", _("Needs a password")
+        return Standing(kind, "bad", icon, badge, _settings(_("Enter password")), words.sentence, words.remedy)
+    action = _settings(_("Check the settings"))
     if failure.error_class == ErrorClass.CERTIFICATE:
         kind, icon, badge = Kind.CERTIFICATE, "shield", _("Not secure")
-    elif failure.error_class == ErrorClass.CONFIG:
+    elif failure.error_class in (ErrorClass.CONFIG, ErrorClass.AUTHENTICATION):
         kind, icon, badge = Kind.SETTINGS, "settings", _("Check the settings")
     else:
         kind, icon, badge = Kind.UNREACHABLE, "alert", _("Cannot be reached")
-    action = _settings(_("Check the settings"))
-    return Standing(kind, "bad", icon, badge, action, str(failure.sentence), str(failure.remedy))
-
-
-def _needs_password(account: MailAccount, failure: Failure) -> Standing:
-    state, sentence, remedy = account.fetch_state, str(failure.sentence), str(failure.remedy)
-    if state.last_success_at and state.error_code == "authentication_failed":
-        # It worked before, so the settings are right and what changed is the password, or POP3 is off there.
-        preset = providers.by_slug(account.provider)
-        if preset and preset.switches_pop3:
-            sentence = _("The password has changed, or POP3 was switched off at the provider.")
-            remedy = _("Your mail is safe there and comes in once you enter the new one or switch POP3 on.")
-        else:
-            sentence = _("The provider no longer accepts the password.")
-            remedy = _("Your mail is safe there and comes in once you enter the new one.")
-    action = _settings(_("Enter password"))
-    return Standing(Kind.PASSWORD, "bad", "key", _("Needs a password"), action, sentence, remedy)
+    if account.fetch_state.error_code == "uidl_missing":
+        action = Action(_("Choose what happens there"), "key", "mail_account_edit", is_primary=True, part="fetching")
+    return Standing(kind, "bad", icon, badge, action, words.sentence, words.remedy)
 
 
 def _waiting_for_space(account: MailAccount) -> Standing:
@@ -184,3 +206,20 @@ def _retrying(state: FetchState, failure: Failure) -> Standing:
         remedy %= {"when": clock(state.next_run_at)}
     action, sentence = _fetch_now(_("Try now")), str(failure.sentence)
     return Standing(Kind.RETRYING, "warn", "clock", _("Trying again soon"), action, sentence, remedy)
+
+
+def _is_held_up(state: FetchState, failure: Failure | None, until: datetime) -> bool:
+    """Whether it is the server's outage that this account waits for: its turn comes while the server is closed."""
+    if failure:
+        return failure.error_class == ErrorClass.CONNECTION
+    return state.next_run_at is not None and state.next_run_at <= max(until, timezone.now())
+
+
+def _waiting_for_server(state: FetchState, until: datetime) -> Standing:
+    again = max(until, state.next_run_at or until)
+    remedy = _("Mailhub tries again in a moment. Nothing is lost.")
+    if again > timezone.now():
+        remedy = _("Mailhub tries again at %(when)s. Nothing is lost.") % {"when": clock(again)}
+    sentence = _("The provider's server does not answer at the moment.")
+    badge, action = _("Trying again soon"), _fetch_now(_("Try now"))
+    return Standing(Kind.RETRYING, "warn", "clock", badge, action, sentence, remedy)

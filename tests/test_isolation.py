@@ -12,6 +12,7 @@ from django.db import DatabaseError, connection, transaction
 from accounts import services, tenancy
 from accounts.models import Role
 from fetching.models import FetchRun, RemoteMessage
+from fetching.services import change_defaults
 from mailbox import labels
 from mailbox.models import Message
 from tests import factories
@@ -27,7 +28,8 @@ TENANT_MODELS = [
 # Every place that may see all organizations, and why.
 SYSTEM_CALLERS = {
     "accounts/access.py": "which organizations a person belongs to",
-    "fetching/schedule.py": "the dispatcher claims due accounts of all",
+    "fetching/endings.py": "a seat at a mail server goes on to whoever waits for it",
+    "fetching/schedule.py": "the dispatcher claims due accounts of all, one mailbox once over all",
     "fetching/tidying.py": "history of all is forgotten",
     "mailhub/management/accounts.py": "operators name an account by number",
     "mailhub/admin.py": "support staff",
@@ -49,6 +51,7 @@ def furnish(organization, owner):
         services.invite(factories.membership(organization, owner), "new@guest.example", Role.MEMBER)
         labels.attach(labels.create_label(account, "Travel"), delivered)
         FetchRun.objects.create(organization=organization, account=account)
+        change_defaults(factories.membership(organization, owner), {"interval_minutes": 10})
         RemoteMessage.objects.create(organization=organization, account=account, uidl=b"1", state="stored")
     return account
 

@@ -85,6 +85,7 @@ def lay(step: str) -> None:
         "charged": lambda: after(quotas, "charge"),
         "batch committed": lambda: after(intake, "_take"),
         "all stored": lambda: after(intake, "retrieve"),
+        "headers asked": lambda: after(deleting, "_verified"),
         "dele being noted": lambda: after(ledger, "mark", sets("dele_sent")),
         "dele noted": lambda: before(Pop3Source, "delete"),
         "dele acknowledged": lambda: after(Pop3Source, "delete"),

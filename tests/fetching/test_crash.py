@@ -20,11 +20,14 @@ from django.db.models.functions import Now
 from accounts import tenancy
 from accounts.models import MailAccount
 from fetching import engine, schedule
-from fetching.models import FetchRun, FetchState
+from fetching.models import FetchRun, FetchState, RemoteMessage
+from mailbox import services
+from mailbox.models import Message
 from tests import factories
-from tests.fetching.crash_checks import Watch, check_invariant, committed_digests, drain
+from tests.conftest import check_books
+from tests.fetching.crash_checks import Watch, check_invariant, committed_digests, digest, drain
 from tests.fetching.crash_child import BATCH
-from tests.fetching.fetched import LETTERS, QUICK, fetch, state_of, states, stored
+from tests.fetching.fetched import LETTERS, QUICK, fetch, set_rules, state_of, states, stored
 from tests.servers.pop3 import MailboxServer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,6 +140,45 @@ def test_r1_r2_killed_at_any_step(connect, server, delete, step, in_store, at_se
             "interrupted" if step != "before success" else "done",
             in_store,
         )
+
+
+# Rules by which mail that was stored long ago goes: all of it, or what its owner has deleted here for good.
+LATER = ["listed", "compared", "headers asked", "dele being noted", "dele noted", "dele acknowledged"]
+LATER += ["quit sent", "quit confirmed", "gone being noted", "gone noted", "before success"]
+
+
+def old_mail(connect, rule: str) -> tuple[MailAccount, list[bytes]]:
+    """An account whose mail was fetched twenty days ago, and what its rule lets go now."""
+    account = connect(False)
+    set_rules(account, delete_policy=rule, delete_after_days=14)
+    assert fetch(account).stored == ALL
+    with tenancy.scope(account.organization_id):
+        rows = RemoteMessage.objects.filter(account=account)
+        rows.update(stored_at=Now() - timedelta(days=20))
+        if rule == "after_days":
+            schedule.look_again(account.pk)
+            return account, LETTERS
+        services.discard(Message.objects.filter(account=account, subject__in=["Letter 1", "Letter 3"]))
+    return account, [LETTERS[1], LETTERS[3]]
+
+
+@pytest.mark.parametrize("step", LATER)
+@pytest.mark.parametrize("rule", ["after_days", "when_deleted_here"])
+def test_r2_r3_r19_killed_while_old_mail_is_deleted(connect, server, rule, step):
+    account, leaving = old_mail(connect, rule)
+    kept = LETTERS if rule == "after_days" else [raw for raw in LETTERS if raw not in leaving]
+    may_go = set(map(digest, leaving))
+    watch = Watch(server, lambda: may_go)
+    die_at(step, account, server)
+    let_the_lease_run_out(account)
+    retrieved = len(server.said("RETR"))
+    drain(account)
+    assert len(server.said("RETR")) == retrieved, "what is stored is not fetched again"
+    assert stored(account) == kept
+    assert [letter.data for letter in server.messages] == [raw for raw in LETTERS if raw not in leaving]
+    assert watch.wrong == []
+    assert fetch(account).stored == 0
+    check_books()
 
 
 def test_killed_after_success_nothing_is_held(connect, server):

@@ -27,7 +27,7 @@ from mailhub.supervisor import Child, Supervisor, end_leftovers, running_supervi
 
 READY_SECONDS = 120  # a start takes seconds, on a machine that has nothing else to do
 # Threads wait for mail servers, so many fit into one process; what reckons (parsing, exports) gets few.
-FETCH_THREADS, WORK_THREADS = 32, 4
+FETCH_THREADS, SLOW_THREADS, WORK_THREADS = 32, 8, 4
 WEB_WORKERS, WEB_THREADS = 2, 8
 
 
@@ -150,6 +150,7 @@ def _programs(port: int, log_level: str) -> dict[str, list[str]]:
     commands = {
         "web": gunicorn.split(),
         "fetch": [*as_root, *f"{worker} -Q fetch -n fetch@%h -c {FETCH_THREADS}".split()],
+        "slow": [*as_root, *f"{worker} -Q fetch_slow -n slow@%h -c {SLOW_THREADS}".split()],
         "work": [*as_root, *f"{worker} -Q work -n work@%h -c {WORK_THREADS}".split()],
         # Exactly one clock: two would order every fetch twice.
         "clock": f"{celery} beat --loglevel {log_level} --pidfile=".split(),
