@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV = .venv/bin/python
 
 .DEFAULT_GOAL = help
-.PHONY: help setup venv run stop test check fmt messages bench screenshots lock clean
+.PHONY: help setup venv run stop test faults check fmt messages bench soak screenshots lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ stop: ## End a running Mailhub, its database and its broker
 test: setup ## Run all checks and tests; ARGS="-k word" passes options to pytest
 	@$(VENV) tools/test.py $(ARGS)
 
+faults: venv ## Run the tests of docs/faults.md; ARGS="--times 10" repeats them
+	@$(VENV) tools/faults.py $(ARGS)
+
 check: venv ## Run the checks alone: format, lint, types, imports, templates, migrations, messages
 	@$(VENV) tools/check.py
 
@@ -37,8 +40,12 @@ messages: venv ## Collect the texts to translate, and compile the catalogs
 	@$(VENV) manage.py makemessages --locale id --no-wrap --add-location file --ignore .venv --ignore var
 	@$(VENV) manage.py compilemessages --locale id --ignore .venv
 
-bench: venv ## Measure fetching, page times and memory against local servers
-	@$(VENV) tools/bench.py $(ARGS)
+bench: venv ## Measure Mailhub beside mpop, fetchmail and getmail6; ARGS="--only 3 --quick" for less
+	@sh tools/system.sh install peers
+	@$(VENV) -m tools.bench $(ARGS)
+
+soak: venv ## Kill workers while mail arrives, and count afterwards; ARGS="--seconds 600" for longer
+	@$(VENV) tools/soak.py $(ARGS)
 
 screenshots: venv ## Take the pictures of the documentation
 	@$(VENV) tools/screenshots.py $(ARGS)

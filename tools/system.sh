@@ -1,5 +1,6 @@
 #!/bin/sh
 # The system packages that some tests and tools use: `install` gets them (root, Debian), `missing` names them.
+# `install peers` gets instead what `make bench` compares with.
 set -u
 
 # package | a file or program that proves it | what is not done without it
@@ -16,6 +17,14 @@ fonts-noto-cjk|/usr/share/doc/fonts-noto-cjk|Chinese, Japanese and Korean mail i
 TABLE
 }
 
+peers() {
+    cat <<'TABLE'
+mpop|mpop|comparing with mpop
+fetchmail|fetchmail|comparing with fetchmail
+getmail6|getmail|comparing with getmail6
+TABLE
+}
+
 present() {
     case $1 in
     /*) [ -e "$1" ] ;;
@@ -24,7 +33,7 @@ present() {
 }
 
 missing() {
-    needs | while IFS='|' read -r package proof purpose; do
+    "$list" | while IFS='|' read -r package proof purpose; do
         present "$proof" || printf '%s|%s\n' "$package" "$purpose"
     done
 }
@@ -52,9 +61,10 @@ install() {
         esac
     else
         tail -n 5 "$log" >&2
-        echo "Some system packages could not be installed; the tests that use them are skipped." >&2
+        echo "Some system packages could not be installed; what uses them is left out." >&2
     fi
     rm -f "$log"
 }
 
+list=${2:-needs}
 "$1"

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tools.bench import peers
+
 ROOT = Path(__file__).resolve().parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text()
 
@@ -82,6 +84,15 @@ def test_absent_system_packages_are_named_with_their_purpose(tmp_path: Path) -> 
     listing = shell("/bin/sh", "tools/system.sh", "missing", PATH=str(tmp_path)).stdout.splitlines()
     assert {"chromium", "gettext", "openssl"} <= {line.split("|")[0] for line in listing}
     assert all(re.fullmatch(r"[a-z0-9-]+\|.{20,}", line) for line in listing)
+
+
+def test_absent_peers_are_named_apart_from_what_tests_need(tmp_path: Path) -> None:
+    for name in ("sh", "cat"):
+        (tmp_path / name).symlink_to(f"/bin/{name}")
+    listing = shell("/bin/sh", "tools/system.sh", "missing", "peers", PATH=str(tmp_path)).stdout.splitlines()
+    assert [line.split("|")[0] for line in listing] == [peer.package for peer in peers.ALL]
+    needed = shell("/bin/sh", "tools/system.sh", "missing", PATH=str(tmp_path)).stdout
+    assert "mpop" not in needed
 
 
 def test_the_locks_hold_hashes_and_no_address() -> None:

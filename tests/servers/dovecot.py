@@ -50,6 +50,8 @@ class Dovecot:
     users: dict[str, str]
     uidl_format: str = "%08Xu%08Xv"
     host: str = "127.0.0.1"
+    # More loopback addresses it listens on, for what counts connections a server.
+    aliases: tuple[str, ...] = ()
     pop3: int = 0
     pop3s: int = 0
     ca_file: Path = field(default=Path())
@@ -103,6 +105,21 @@ class Dovecot:
             path.write_bytes(raw)
             self._own(path)
 
+    def deliver(self, user: str, raw: bytes, number: int) -> None:
+        """Hand in one new message while the server runs, as a delivery agent does; `number` is its own for ever."""
+        maildir = self.folder / "mail" / user / "Maildir"
+        size, wire = len(raw), len(raw) + raw.count(b"\n")
+        name = f"{1_700_000_000 + number}.M{number:06d}P2.test,S={size},W={wire}"
+        draft = maildir / "tmp" / name
+        draft.write_bytes(raw)
+        self._own(draft)
+        draft.rename(maildir / "new" / name)
+
+    def messages(self, user: str) -> list[bytes]:
+        """What lies in the mailbox now. Not to be asked while somebody else is at it."""
+        maildir = self.folder / "mail" / user / "Maildir"
+        return [path.read_bytes() for part in ("cur", "new") for path in sorted((maildir / part).iterdir())]
+
     def _own(self, path: Path) -> None:
         if os.geteuid() == 0:
             user = pwd.getpwnam(MAIL_USER)
@@ -138,7 +155,7 @@ state_dir = {run}
 log_path = {self.folder / "dovecot.log"}
 info_log_path = /dev/null
 protocols = pop3
-listen = {self.host}
+listen = {", ".join((self.host, *self.aliases))}
 {internal}mail_uid = {owner.pw_uid}
 mail_gid = {owner.pw_gid}
 first_valid_uid = {owner.pw_uid}

@@ -13,6 +13,7 @@ import statistics
 import time
 from collections.abc import Iterator
 from email.header import Header
+from itertools import cycle
 
 WORDS = (
     "invoice meeting project report delivery order account update please review attached schedule "
@@ -47,6 +48,20 @@ def sizes(count: int, seed: str = "1") -> list[int]:
 def mailbox(count: int, *, seed: str = "1", tiny: bool = False) -> Iterator[bytes]:
     """`count` messages, line ends as in Unix. `tiny`: each about 600 bytes."""
     for number, size in enumerate([600] * count if tiny else sizes(count, seed)):
+        yield message(number, size, seed)
+
+
+def heavy(total: int, largest: int, *, seed: str = "1") -> Iterator[bytes]:
+    """Messages of `total` bytes together, and among them, about in the middle, one of `largest` bytes more."""
+    left, middle = total, total // 2
+    for number, drawn in enumerate(cycle(sizes(1_000, seed))):
+        if left <= 0:
+            return
+        if left <= middle:
+            size, middle = largest, -1
+        else:
+            size = max(900, min(drawn, left))
+            left -= size
         yield message(number, size, seed)
 
 
