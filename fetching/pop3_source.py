@@ -128,7 +128,12 @@ class Pop3Source:
 
     def stat(self) -> tuple[int | None, int | None]:
         """Number and size by STAT."""
-        event = self._ask(commands.stat())
+        self._dialogue.drain()
+        event = self._dialogue.ask(commands.stat())
+        if isinstance(event, Err):
+            if refusals.is_about_session(event):
+                raise self._refused(event)
+            return None, None  # nobody needs it who can list
         assert isinstance(event, Stat)
         return event.count, event.size
 
