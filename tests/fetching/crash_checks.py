@@ -25,8 +25,10 @@ def digest(raw: bytes) -> bytes:
 
 
 def deletes(account: MailAccount) -> bool:
-    """Whether what is stored goes at the provider at once."""
-    return rules_of(account).delete_policy == FetchSettings.Delete.AFTER_STORING
+    """Whether what is stored goes at the provider at once; after no days at all is at once too."""
+    rules = rules_of(account)
+    at_once = rules.delete_policy == FetchSettings.Delete.AFTER_DAYS and rules.delete_after_days == 0
+    return at_once or rules.delete_policy == FetchSettings.Delete.AFTER_STORING
 
 
 def kept_digests(account: MailAccount) -> set[bytes]:

@@ -23,7 +23,13 @@ from tests.servers.pop3 import Faults, MailboxServer
 pytestmark = pytest.mark.django_db
 
 # Equal numbers are equal bytes, different ones differ in size too, as nearly all mail does.
-CONTENTS = [factories.letter(f"Letter {n}", body="\r\n." + "x" * n + "\r\n") for n in range(16)]
+# Some have what tells a header from all others, some have not.
+CONTENTS = [
+    factories.letter(
+        f"Letter {n}", body="\r\n." + "x" * n + "\r\n", headers=f"Message-ID: <{n}@x>\r\n" if n % 3 else ""
+    )
+    for n in range(16)
+]
 UIDLS = [b"same", b"Same"]  # besides identifiers of their own
 
 
@@ -37,8 +43,8 @@ class Visit:
 
 letters = st.tuples(st.one_of(st.none(), st.sampled_from(UIDLS)), st.integers(0, len(CONTENTS) - 1))
 mail = st.lists(letters, max_size=4)
-verbs = st.sampled_from(["CAPA", "PASS", "UIDL", "LIST", "QUIT", "RETR", "DELE"])
-numbered = st.builds("{} {}".format, st.sampled_from(["RETR", "DELE"]), st.integers(1, 6))
+verbs = st.sampled_from(["CAPA", "PASS", "STAT", "UIDL", "LIST", "QUIT", "RETR", "TOP", "DELE"])
+numbered = st.builds("{} {}".format, st.sampled_from(["RETR", "DELE", "UIDL"]), st.integers(1, 6))
 commands = st.one_of(verbs, numbered, numbered)
 lines = st.sampled_from(["-ERR no", "-ERR [SYS/TEMP] later", "-ERR no such message"])
 refusals = st.dictionaries(numbered, lines, max_size=3)
@@ -131,13 +137,14 @@ def live(account: MailAccount, server: MailboxServer, first: list, course: list[
 
 
 @settings(
-    max_examples=25,
+    max_examples=40,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
-    delete=st.booleans(),
+    rule=st.sampled_from(["keep", "after_storing", "after_days"]),
+    newest_first=st.booleans(),
     pipelining=st.booleans(),
     batch=st.integers(1, 4),
     deletes_a_session=st.integers(1, 5),
@@ -145,16 +152,33 @@ def live(account: MailAccount, server: MailboxServer, first: list, course: list[
     course=visits,
 )
 def test_any_course_of_faults(
-    acme, alice, settings, monkeypatch, delete, pipelining, batch, deletes_a_session, first, course
+    acme,
+    alice,
+    settings,
+    monkeypatch,
+    rule,
+    newest_first,
+    pipelining,
+    batch,
+    deletes_a_session,
+    first,
+    course,
 ):
     monkeypatch.setattr(intake, "BATCH_MESSAGES", batch)
     monkeypatch.setattr(deleting, "DELETES_A_SESSION", deletes_a_session)
-    capabilities = ["UIDL", "USER"] + ["PIPELINING"] * pipelining
+    capabilities = ["UIDL", "USER", "TOP"] + ["PIPELINING"] * pipelining
     with (
         MailboxServer(username="box", password="secret", capabilities=capabilities) as server,
         transaction.atomic(),
     ):
         settings.MAILHUB_ALLOWED_MAIL_HOSTS = [server.entry]
-        account = factories.connect(acme, alice, port=server.port, delete_from_server=delete)
+        account = factories.connect(
+            acme,
+            alice,
+            port=server.port,
+            delete_policy=rule,
+            delete_after_days=0,
+            newest_first=newest_first,
+        )
         live(account, server, first, course)
         transaction.set_rollback(True)
