@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts import hosts, providers
@@ -117,7 +118,9 @@ class ServerForm(forms.Form):
         if not host or not username:
             return
         # Two accounts on one mailbox would store everything twice and delete each other's mail.
-        twins = MailAccount.objects.visible_to(self.membership).filter(host=host, username__iexact=username)
+        name = username.lower().removeprefix("recent:")  # Gmail's other view of the same mailbox (U18)
+        is_twin = Q(username__iexact=name) | Q(username__iexact=f"recent:{name}")
+        twins = MailAccount.objects.visible_to(self.membership).filter(is_twin, host=host)
         if self.account:
             twins = twins.exclude(pk=self.account.pk)
         twin = twins.first()

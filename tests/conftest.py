@@ -17,11 +17,15 @@ from django.test import Client
 from accounts import tenancy
 from accounts.models import MailAccount, Organization, Role, User
 from tests import factories
+from tests.faults import ids_of
 
 
 def pytest_configure(config):
     from django.conf import settings
 
+    config.addinivalue_line(
+        "markers", "fault: proves a row of docs/faults.md, whose id is in the test's name"
+    )
     database = settings.DATABASES["default"]
     database["OPTIONS"] = {
         key: value for key, value in copy.deepcopy(database["OPTIONS"]).items() if key != "pool"
@@ -32,6 +36,14 @@ def pytest_configure(config):
     # A cache database for each parallel worker: clear() empties all of it. 0 is the broker's.
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     settings.CACHES["default"]["LOCATION"] = settings.REDIS_URL.rsplit("/", 1)[0] + f"/{1 + worker}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark the fault matrix by its names, before -m selects."""
+    for item in items:
+        if ids_of(item.originalname or item.name):
+            item.add_marker("fault")
 
 
 @pytest.hookimpl(optionalhook=True)
