@@ -17,7 +17,16 @@ from quotas.models import LedgerEntry, Plan, StorageMeter, Subscription
 class PlanAdmin(ModelAdmin):  # type: ignore[misc]
     """What can be subscribed to. A plan that is in use cannot be deleted (PROTECT)."""
 
-    list_display = ("name", "slug", "storage_bytes", "mail_accounts", "members", "position")
+    list_display = (
+        "name",
+        "slug",
+        "storage_bytes",
+        "mail_accounts",
+        "members",
+        "fetch_minutes",
+        "message_bytes",
+        "position",
+    )
     search_fields = ("name", "slug")
     ordering = ("position",)
 

@@ -21,6 +21,7 @@ class Plan(models.Model):
     members = models.PositiveIntegerField(_("members"))
     fetch_minutes = models.PositiveSmallIntegerField(_("minutes between two fetches, at least"), default=3)
     message_bytes = models.BigIntegerField(_("largest message in bytes"), default=50 * 1024 * 1024)
+    recipients = models.PositiveIntegerField(_("recipients in 24 hours"), default=500)
 
     class Meta:
         verbose_name = _("plan")
@@ -76,6 +77,7 @@ class LedgerEntry(TenantModel):
         """Why storage changed."""
 
         FETCHED = "fetched", _("Fetched")
+        SENT = "sent", _("Sent")
         DISCARDED = "discarded", _("Deleted for good")
         ACCOUNT_DELETED = "account_deleted", _("Account deleted")
         RECOUNT = "recount", _("Recounted")

@@ -24,6 +24,7 @@ PLANS = (
         members=5,
         fetch_minutes=5,
         message_bytes=50 * MIB,
+        recipients=200,
     ),
     Plan(
         slug="standard",
@@ -34,6 +35,7 @@ PLANS = (
         members=50,
         fetch_minutes=3,
         message_bytes=100 * MIB,
+        recipients=2_000,
     ),
     Plan(
         slug="pro",
@@ -44,6 +46,7 @@ PLANS = (
         members=500,
         fetch_minutes=3,
         message_bytes=100 * MIB,
+        recipients=10_000,
     ),
 )
 
@@ -114,12 +117,14 @@ def subscribe(organization: Organization, plan: Plan) -> None:
         organization.member_limit = plan.members
         organization.fetch_minutes_limit = plan.fetch_minutes
         organization.message_bytes_limit = plan.message_bytes
+        organization.recipients_limit = plan.recipients
         organization.save(
             update_fields=[
                 "mail_account_limit",
                 "member_limit",
                 "fetch_minutes_limit",
                 "message_bytes_limit",
+                "recipients_limit",
             ]
         )
 

@@ -27,6 +27,7 @@ class Migration(migrations.Migration):
                 ('member_limit', models.PositiveIntegerField(default=0)),
                 ('fetch_minutes_limit', models.PositiveSmallIntegerField(default=3)),
                 ('message_bytes_limit', models.BigIntegerField(default=52428800)),
+                ('recipients_limit', models.PositiveIntegerField(default=500)),
             ],
             options={
                 'verbose_name': 'organization',

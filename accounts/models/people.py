@@ -91,6 +91,8 @@ class Organization(models.Model):
     # How often an account may be fetched, and the largest message that is.
     fetch_minutes_limit = models.PositiveSmallIntegerField(default=3)
     message_bytes_limit = models.BigIntegerField(default=50 * 1024 * 1024)
+    # To how many recipients all its members may send in 24 hours; away replies count.
+    recipients_limit = models.PositiveIntegerField(default=500)
 
     class Meta:
         verbose_name = _("organization")

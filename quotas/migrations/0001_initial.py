@@ -25,6 +25,7 @@ class Migration(migrations.Migration):
                 ('members', models.PositiveIntegerField(verbose_name='members')),
                 ('fetch_minutes', models.PositiveSmallIntegerField(default=3, verbose_name='minutes between two fetches, at least')),
                 ('message_bytes', models.BigIntegerField(default=52428800, verbose_name='largest message in bytes')),
+                ('recipients', models.PositiveIntegerField(default=500, verbose_name='recipients in 24 hours')),
             ],
             options={
                 'verbose_name': 'plan',
@@ -66,7 +67,7 @@ class Migration(migrations.Migration):
                 ('account_id', models.BigIntegerField(null=True)),
                 ('bytes', models.BigIntegerField()),
                 ('messages', models.IntegerField(default=0)),
-                ('reason', models.CharField(choices=[('fetched', 'Fetched'), ('discarded', 'Deleted for good'), ('account_deleted', 'Account deleted'), ('recount', 'Recounted')], max_length=16)),
+                ('reason', models.CharField(choices=[('fetched', 'Fetched'), ('sent', 'Sent'), ('discarded', 'Deleted for good'), ('account_deleted', 'Account deleted'), ('recount', 'Recounted')], max_length=16)),
                 ('organization', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.organization')),
             ],
             options={

@@ -1,0 +1,373 @@
+import accounts.crypto
+import django.db.models.deletion
+import django.db.models.functions.datetime
+import django.db.models.functions.text
+import uuid
+from django.conf import settings
+from accounts.tenancy import Guard
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    initial = True
+
+    dependencies = [
+        ('accounts', '0001_initial'),
+        ('mailbox', '0001_initial'),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name='Draft',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(choices=[('new', 'New message'), ('reply', 'Reply'), ('reply_all', 'Reply to all'), ('forward', 'Forward')], default='new', max_length=9)),
+                ('in_reply_to', models.CharField(blank=True, max_length=1000)),
+                ('references', models.JSONField(blank=True, default=list)),
+                ('to', models.TextField(blank=True)),
+                ('cc', models.TextField(blank=True)),
+                ('bcc', models.TextField(blank=True)),
+                ('subject', models.CharField(blank=True, max_length=1000)),
+                ('html', models.TextField(blank=True)),
+                ('text', models.TextField(blank=True)),
+                ('is_plain', models.BooleanField(default=False)),
+                ('version', models.PositiveIntegerField(default=1)),
+                ('key', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='drafts', to='accounts.mailaccount')),
+                ('organization', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.organization')),
+                ('original', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='mailbox.message')),
+            ],
+            options={
+                'verbose_name': 'draft',
+                'verbose_name_plural': 'drafts',
+                'ordering': ['-updated_at', '-id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='DraftFile',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('filename', models.CharField(max_length=255)),
+                ('content_type', models.CharField(max_length=100)),
+                ('content_id', models.CharField(blank=True, max_length=300)),
+                ('size', models.BigIntegerField()),
+                ('data', models.BinaryField()),
+                ('draft', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='files', to='sending.draft')),
+                ('organization', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.organization')),
+            ],
+            options={
+                'verbose_name': 'file of a draft',
+                'verbose_name_plural': 'files of drafts',
+                'ordering': ['id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='Identity',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('address', models.EmailField(max_length=254, verbose_name='e-mail address')),
+                ('name', models.CharField(blank=True, max_length=150, verbose_name='sender name')),
+                ('reply_to', models.EmailField(blank=True, max_length=254, verbose_name='replies go to')),
+                ('is_login', models.BooleanField(default=False)),
+                ('is_default', models.BooleanField(default=False, verbose_name='used unless another is chosen')),
+                ('position', models.PositiveIntegerField(default=0)),
+                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='identities', to='accounts.mailaccount')),
+                ('organization', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.organization')),
+            ],
+            options={
+                'verbose_name': 'sender address',
+                'verbose_name_plural': 'sender addresses',
+                'ordering': ['position', 'id'],
+            },
+        ),
+        migrations.AddField(
+            model_name='draft',
+            name='identity',
+            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='sending.identity'),
+        ),
+        migrations.CreateModel(
+            name='MessageTemplate',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('is_shared', models.BooleanField(default=False, verbose_name='shared with the organization')),
+                ('name', models.CharField(max_length=80, verbose_name='name')),
+                ('subject', models.CharField(blank=True, max_length=1000, verbose_name='subject')),
+                ('html', models.TextField(blank=True)),
+                ('text', models.TextField(blank=True)),
+                ('is_plain', models.BooleanField(default=False)),
+                ('to', models.TextField(blank=True, verbose_name='to')),
+                ('cc', models.TextField(blank=True, verbose_name='cc')),
+                ('bcc', models.TextField(blank=True, verbose_name='bcc')),
+                ('used_at', models.DateTimeField(editable=False, null=True)),
+                ('account', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='message_templates', to='accounts.mailaccount')),
+                ('organization', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.organization')),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='message_templates', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'verbose_name': 'template',
+                'verbose_name_plural': 'templates',
+                'ordering': [django.db.models.functions.text.Lower('name'), 'id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='OutgoingMessage',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(choices=[('person', 'Written by a person'), ('vacation', 'Away reply'), ('forward', 'Forwarded by a filter')], default='person', max_length=8)),
+                ('key', models.UUIDField(editable=False, unique=True)),
+                ('state', models.CharField(choices=[('queued', 'Waiting to be sent'), ('claimed', 'Being sent'), ('handed_over', 'Being handed over'), ('accepted', 'Sent'), ('refused_temporary', 'Trying again soon'), ('refused', 'Not sent'), ('unknown', 'Maybe sent'), ('cancelled', 'Taken back')], default='queued', max_length=17)),
+                ('message_id', models.CharField(max_length=1000)),
+                ('subject', models.CharField(blank=True, max_length=1000)),
+                ('from_name', models.CharField(blank=True, max_length=150)),
+                ('envelope_from', models.CharField(blank=True, max_length=254)),
+                ('size', models.BigIntegerField()),
+                ('due_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('attempts', models.PositiveIntegerField(default=0)),
+                ('claim_token', models.UUIDField(null=True)),
+                ('claimed_until', models.DateTimeField(null=True)),
+                ('error_code', models.CharField(blank=True, max_length=40)),
+                ('error_text', models.CharField(blank=True, max_length=200)),
+                ('copy', models.CharField(choices=[('none', 'No copy'), ('waiting', 'Copy not filed yet'), ('filed', 'Copy in Sent'), ('no_space', 'No space for the copy')], default='waiting', max_length=8)),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                ('finished_at', models.DateTimeField(null=True)),
+                ('written', models.JSONField(blank=True, default=dict)),
+                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='outgoing_messages', to='accounts.mailaccount')),
+                ('answers', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='mailbox.message')),
+                ('identity', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='sending.identity')),
+                ('organization', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.organization')),
+                ('sent_copy', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='outgoing', to='mailbox.message')),
+            ],
+            options={
+                'verbose_name': 'outgoing message',
+                'verbose_name_plural': 'outgoing messages',
+                'ordering': ['-id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='OutgoingPart',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('part', models.PositiveIntegerField()),
+                ('data', models.BinaryField()),
+                ('organization', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.organization')),
+                ('outgoing', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='parts', to='sending.outgoingmessage')),
+            ],
+            options={
+                'verbose_name': 'outgoing bytes',
+                'verbose_name_plural': 'outgoing bytes',
+            },
+        ),
+        migrations.CreateModel(
+            name='OutgoingRecipient',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(choices=[('to', 'To'), ('cc', 'Cc'), ('bcc', 'Bcc')], default='to', max_length=3)),
+                ('name', models.CharField(blank=True, max_length=150)),
+                ('address', models.CharField(max_length=320)),
+                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('accepted', 'Accepted'), ('refused_temporary', 'Refused for now'), ('refused', 'Refused'), ('bounced', 'Came back')], default='waiting', max_length=17)),
+                ('code', models.PositiveSmallIntegerField(null=True)),
+                ('status', models.CharField(blank=True, max_length=12)),
+                ('text', models.CharField(blank=True, max_length=200)),
+                ('bounced_at', models.DateTimeField(null=True)),
+                ('organization', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.organization')),
+                ('outgoing', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='recipients', to='sending.outgoingmessage')),
+            ],
+            options={
+                'verbose_name': 'recipient',
+                'verbose_name_plural': 'recipients',
+                'ordering': ['id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='OutgoingServer',
+            fields=[
+                ('account', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='outgoing_server', serialize=False, to='accounts.mailaccount')),
+                ('is_custom', models.BooleanField(default=True, verbose_name="use the provider's server")),
+                ('host', models.CharField(blank=True, max_length=253, verbose_name='server')),
+                ('port', models.PositiveIntegerField(default=465, verbose_name='port')),
+                ('encryption', models.CharField(choices=[('ssl', 'SSL/TLS'), ('starttls', 'STARTTLS'), ('plain', 'None (not protected)')], default='ssl', max_length=8, verbose_name='encryption')),
+                ('login', models.CharField(choices=[('same', 'The same as for fetching'), ('own', 'Its own user name and password'), ('none', 'None')], default='same', max_length=4)),
+                ('username', models.CharField(blank=True, max_length=254, verbose_name='user name')),
+                ('password', accounts.crypto.EncryptedTextField(blank=True, verbose_name='password')),
+                ('tested_at', models.DateTimeField(null=True)),
+                ('paused_since', models.DateTimeField(null=True)),
+                ('error_code', models.CharField(blank=True, max_length=40)),
+                ('error_text', models.CharField(blank=True, max_length=200)),
+                ('not_before', models.DateTimeField(null=True)),
+                ('organization', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.organization')),
+            ],
+            options={
+                'verbose_name': 'outgoing server',
+                'verbose_name_plural': 'outgoing servers',
+            },
+        ),
+        migrations.CreateModel(
+            name='Signature',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=80, verbose_name='name')),
+                ('html', models.TextField(blank=True, verbose_name='signature')),
+                ('text', models.TextField(blank=True, verbose_name='as plain text')),
+                ('place', models.CharField(choices=[('above', 'Above the quoted text'), ('below', 'Below the quoted text')], default='above', max_length=5)),
+                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='signatures', to='accounts.mailaccount')),
+                ('organization', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.organization')),
+            ],
+            options={
+                'verbose_name': 'signature',
+                'verbose_name_plural': 'signatures',
+                'ordering': [django.db.models.functions.text.Lower('name'), 'id'],
+            },
+        ),
+        migrations.AddField(
+            model_name='identity',
+            name='signature_new',
+            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='sending.signature'),
+        ),
+        migrations.AddField(
+            model_name='identity',
+            name='signature_reply',
+            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='sending.signature'),
+        ),
+        migrations.CreateModel(
+            name='TemplateFile',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('filename', models.CharField(max_length=255)),
+                ('content_type', models.CharField(max_length=100)),
+                ('content_id', models.CharField(blank=True, max_length=300)),
+                ('size', models.BigIntegerField()),
+                ('data', models.BinaryField()),
+                ('organization', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.organization')),
+                ('template', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='files', to='sending.messagetemplate')),
+            ],
+            options={
+                'verbose_name': 'file of a template',
+                'verbose_name_plural': 'files of templates',
+                'ordering': ['id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='VacationReply',
+            fields=[
+                ('account', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='vacation', serialize=False, to='accounts.mailaccount')),
+                ('is_on', models.BooleanField(default=False, verbose_name='on')),
+                ('starts_at', models.DateTimeField(blank=True, null=True)),
+                ('ends_at', models.DateTimeField(blank=True, null=True)),
+                ('time_zone', models.CharField(default='UTC', max_length=64)),
+                ('weekdays', models.JSONField(blank=True, default=list)),
+                ('from_hour', models.TimeField(blank=True, null=True)),
+                ('until_hour', models.TimeField(blank=True, null=True)),
+                ('audience', models.CharField(choices=[('everybody', 'Everybody'), ('members', 'Members of the organization'), ('known', 'People I have written to')], default='everybody', max_length=9)),
+                ('interval_days', models.PositiveSmallIntegerField(default=1)),
+                ('subject', models.CharField(blank=True, max_length=200)),
+                ('text', models.TextField(blank=True)),
+                ('members_text', models.TextField(blank=True)),
+                ('also_addresses', models.TextField(blank=True)),
+                ('on_since', models.DateTimeField(null=True)),
+                ('organization', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.organization')),
+            ],
+            options={
+                'verbose_name': 'away reply',
+                'verbose_name_plural': 'away replies',
+            },
+        ),
+        migrations.CreateModel(
+            name='VacationSent',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('sender', models.CharField(max_length=320)),
+                ('sent_at', models.DateTimeField()),
+                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.mailaccount')),
+                ('organization', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.organization')),
+            ],
+            options={
+                'verbose_name': 'away reply sent',
+                'verbose_name_plural': 'away replies sent',
+            },
+        ),
+        migrations.CreateModel(
+            name='AddressProof',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('address', models.EmailField(max_length=254)),
+                ('code_hash', models.CharField(blank=True, editable=False, max_length=128)),
+                ('expires_at', models.DateTimeField(editable=False, null=True)),
+                ('tries', models.PositiveSmallIntegerField(default=0, editable=False)),
+                ('sent_at', models.DateTimeField(editable=False, null=True)),
+                ('sent_today', models.PositiveSmallIntegerField(default=0, editable=False)),
+                ('verified_at', models.DateTimeField(null=True)),
+                ('organization', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.organization')),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='address_proofs', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'verbose_name': 'proof of an address',
+                'verbose_name_plural': 'proofs of addresses',
+                'constraints': [models.UniqueConstraint(models.F('organization'), models.F('user'), django.db.models.functions.text.Lower('address'), name='one_proof_of_each_address')],
+            },
+        ),
+        migrations.AddIndex(
+            model_name='draft',
+            index=models.Index(fields=['account', '-updated_at'], name='drafts_of_account'),
+        ),
+        migrations.AddIndex(
+            model_name='messagetemplate',
+            index=models.Index(fields=['organization', 'owner'], name='templates_of_owner'),
+        ),
+        migrations.AddIndex(
+            model_name='outgoingmessage',
+            index=models.Index(condition=models.Q(('state__in', ['queued', 'claimed', 'handed_over', 'refused_temporary'])), fields=['due_at'], name='outgoing_due'),
+        ),
+        migrations.AddIndex(
+            model_name='outgoingmessage',
+            index=models.Index(fields=['account', '-id'], name='outgoing_of_account'),
+        ),
+        migrations.AddIndex(
+            model_name='outgoingmessage',
+            index=models.Index(fields=['organization', 'created_at'], name='outgoing_of_organization'),
+        ),
+        migrations.AddIndex(
+            model_name='outgoingmessage',
+            index=models.Index(fields=['account', 'message_id'], name='outgoing_by_message_id'),
+        ),
+        migrations.AddConstraint(
+            model_name='outgoingpart',
+            constraint=models.UniqueConstraint(fields=('outgoing', 'part'), name='one_outgoing_part_each'),
+        ),
+        migrations.AddIndex(
+            model_name='outgoingrecipient',
+            index=models.Index(fields=['organization', 'address'], name='recipients_by_address'),
+        ),
+        migrations.AddConstraint(
+            model_name='signature',
+            constraint=models.UniqueConstraint(models.F('account'), django.db.models.functions.text.Lower('name'), name='one_signature_of_each_name'),
+        ),
+        migrations.AddConstraint(
+            model_name='identity',
+            constraint=models.UniqueConstraint(models.F('account'), django.db.models.functions.text.Lower('address'), name='one_identity_of_each_address'),
+        ),
+        migrations.AddConstraint(
+            model_name='identity',
+            constraint=models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('account',), name='one_default_identity'),
+        ),
+        migrations.AddConstraint(
+            model_name='vacationsent',
+            constraint=models.UniqueConstraint(models.F('account'), django.db.models.functions.text.Lower('sender'), name='one_away_reply_each'),
+        ),
+        Guard("sending_outgoingserver"),
+        Guard("sending_identity"),
+        Guard("sending_addressproof"),
+        Guard("sending_signature"),
+        Guard("sending_messagetemplate"),
+        Guard("sending_templatefile"),
+        Guard("sending_draft"),
+        Guard("sending_draftfile"),
+        Guard("sending_outgoingmessage"),
+        Guard("sending_outgoingpart"),
+        Guard("sending_outgoingrecipient"),
+        Guard("sending_vacationreply"),
+        Guard("sending_vacationsent"),
+    ]
