@@ -6,6 +6,7 @@ import pytest
 
 from accounts import tenancy
 from fetching.forms import AccountForm, ConnectForm, ServerForm, initial_of
+from fetching.services import change_defaults
 from tests import factories
 
 
@@ -19,11 +20,10 @@ def new_account(member, **fields) -> ConnectForm:
         "email": "alice.hartono@gmx.de",
         "name": "Alice at GMX",
         "password": " correct horse ",
-        "after_fetching": "leave",
         **fields,
     }
-    form = ConnectForm(data, membership=member)
     with tenancy.scope(member.organization_id):
+        form = ConnectForm(data, membership=member)
         form.is_valid()
     return form
 
@@ -66,7 +66,12 @@ def test_the_address_alone_is_enough_where_a_preset_knows_the_rest(member):
         "from_address": "",
         "reply_to": "",
         "is_default": False,
-        "rules": {"delete_policy": "keep"},
+        "rules": {
+            "first_fetch": "everything",
+            "first_days": 30,
+            "delete_policy": "keep",
+            "delete_after_days": 14,
+        },
     }
 
 
@@ -149,11 +154,27 @@ def test_without_a_name_the_address_is_the_name(member):
     assert new_account(member, name="").settings()["name"] == "alice.hartono@gmx.de"
 
 
-def test_deleting_at_the_provider_is_a_choice(member):
-    assert new_account(member, after_fetching="delete").settings()["rules"] == {
-        "delete_policy": "after_storing"
+def test_what_is_fetched_and_what_stays_are_choices(member):
+    chosen = {
+        "first_fetch": "last_days",
+        "first_days": 7,
+        "delete_policy": "after_days",
+        "delete_after_days": 3,
     }
-    assert "after_fetching" in new_account(member, after_fetching="perhaps").errors
+    assert new_account(member, **chosen).settings()["rules"] == chosen
+    for name in ("first_fetch", "delete_policy"):
+        form = new_account(member, **{name: "perhaps"})
+        assert set(form.errors) == {name}
+        assert form.has_wrong_extras
+    assert set(new_account(member, first_fetch="last_days", first_days="0").errors) == {"first_days"}
+
+
+def test_what_is_not_chosen_is_what_the_organization_wishes(member, acme):
+    wishes = {"first_fetch": "last_days", "first_days": 90, "delete_policy": "when_deleted_here"}
+    with tenancy.scope(acme.pk):
+        change_defaults(member, wishes)
+    assert new_account(member).settings()["rules"] == wishes | {"delete_after_days": 14}
+    assert new_account(member, delete_policy="keep").settings()["rules"]["delete_policy"] == "keep"
 
 
 # ── An existing account ─────────────────────────────────────────────────────
@@ -186,9 +207,7 @@ def test_what_forms_show_holds_no_password(tested):
 
 
 def test_name_and_addresses():
-    form = AccountForm(
-        {"email": "sales@acme.example", "name": " Sales ", "hue": "teal", "after_fetching": "delete"}
-    )
+    form = AccountForm({"email": "sales@acme.example", "name": " Sales ", "hue": "teal"})
     assert form.is_valid()
     assert form.account_fields() == {
         "email": "sales@acme.example",
@@ -202,7 +221,5 @@ def test_name_and_addresses():
 
 
 def test_addresses_and_colours_are_checked():
-    form = AccountForm(
-        {"email": "x", "hue": "pink", "reply_to": "y", "from_address": "z", "after_fetching": "leave"}
-    )
+    form = AccountForm({"email": "x", "hue": "pink", "reply_to": "y", "from_address": "z"})
     assert set(form.errors) == {"email", "hue", "reply_to", "from_address"}
