@@ -82,7 +82,7 @@ SIGNING_IN = (
      "Tried again after two, five and ten minutes, for as long as it takes; the account's card says what is the"
      " matter."),
     ("A5", "The server wants a pause between two sessions.",
-     "The next run comes no earlier, “Fetch now” included, and the card says when."),
+     "The next run comes no earlier, “Fetch now” included; after a refusal the card says when."),
     ("A6", "A refusal without a code.",
      "Known wordings are told apart. An unknown one is tried again, each time after twice as long, and stops the"
      " account only after ten in a row."),

@@ -15,7 +15,7 @@ from fetching.models import RemoteMessage
 from mailbox import services
 from mailbox.models import Message
 from tests import factories
-from tests.fetching.fetched import LETTERS, fetch, states, stored
+from tests.fetching.fetched import LETTERS, fetch, set_rules, states, stored
 from tests.servers.hiding import HidingServer
 
 MANY = [factories.letter(f"Of many {number}", body="x" * number + "\r\n") for number in range(14)]
@@ -177,3 +177,83 @@ def test_u17_some_of_its_mail_at_a_time_and_deleted_there(acme, alice, settings)
             fetch(account)
         assert stored(account) == [*MANY, LETTERS[0]]
         assert server.messages == []
+
+
+def test_u17_a_provider_known_for_it_is_asked_again_at_once(acme, alice, settings):
+    with HidingServer(MANY, limit=4, username="box", password="secret") as server:
+        settings.MAILHUB_ALLOWED_MAIL_HOSTS = [server.entry]
+        account = factories.connect(acme, alice, port=server.port, provider="gmail")
+        assert [fetch(account).more for _ in range(5)] == [True] * 4 + [False]
+        assert stored(account) == MANY
+
+
+# ── U8: all names are new ───────────────────────────────────────────────────
+SIGNED = [
+    factories.letter(
+        f"Signed {number}", headers=f"Message-ID: <{number}@mail.example>\r\n", body="x" * number + "\r\n"
+    )
+    for number in range(15)
+]
+
+
+@pytest.fixture
+def renamed(account, server) -> MailAccount:
+    """An account with fifteen messages, all of which have other identifiers now."""
+    server.messages.clear()
+    server.deliver(*SIGNED)
+    fetch(account)
+    for letter in server.messages:
+        letter.uidl = b"renamed-" + letter.uidl
+    return account
+
+
+def test_u8_renamed_mail_is_known_without_fetching_it(renamed, server):
+    new = factories.letter("New", headers="Message-ID: <new@mail.example>\r\n")
+    server.deliver(new)
+    retrieved = len(server.said("RETR"))
+    assert fetch(renamed).stored == 1
+    assert len(server.said("RETR")) == retrieved + 1, "only the new one"
+    assert stored(renamed) == [*SIGNED, new]
+    assert fetch(renamed).stored == 0
+
+
+def test_u8_what_only_looks_the_same_is_fetched_before_anything_is_deleted(renamed, server):
+    """Same header, same size, other words: known by its header, so its bytes are asked for first."""
+    other = SIGNED[9].replace(b"x" * 9, b"y" * 9)
+    server.messages[9].data = other
+    fetch(renamed)
+    set_rules(renamed, delete_policy="after_storing")
+    for _ in range(3):
+        fetch(renamed)
+    assert sorted(stored(renamed)) == sorted([*SIGNED, other])
+    assert server.messages == []
+
+
+def test_u8_without_top_renamed_mail_is_known_by_its_bytes(renamed, server):
+    server.capabilities = server.capabilities_after = ["UIDL", "USER"]
+    server.faults.err_on = {"TOP": "-ERR unknown command"}
+    assert fetch(renamed).stored == 0
+    assert stored(renamed) == SIGNED
+
+
+def test_u8_a_renaming_that_breaks_off_goes_on_later(renamed, server):
+    server.faults.drop_on = "TOP 5 0"
+    assert fetch(renamed).state == "failed"
+    server.behave()
+    for _ in range(2):
+        fetch(renamed)
+    assert stored(renamed) == SIGNED
+    assert server.said("DELE") == []
+
+
+# ── R21: out of step ────────────────────────────────────────────────────────
+def test_r21_a_server_that_was_out_of_step_is_asked_one_thing_at_a_time(account, server):
+    """It says that it takes commands in a row, and then leaves out the line that begins an answer."""
+    server.faults.raw_on = {"RETR 3": LETTERS[2] + b".\r\n"}
+    assert fetch(account).error == "protocol_error"
+    server.behave()
+    pipelined = server.counters["pipelined"]
+    assert pipelined
+    assert fetch(account).state == "done"
+    assert server.counters["pipelined"] == pipelined
+    assert sorted(stored(account)) == sorted(LETTERS)

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.db.models.functions import Now
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts import tenancy
@@ -217,14 +218,21 @@ def test_u18_both_names_are_one_mailbox_and_one_ledger(acme, alice, settings):
 
 
 # ── A5: a pause between sessions ────────────────────────────────────────────
-def test_a5_a_pause_that_capa_states_is_kept_also_by_hand(acme, alice, server, as_alice):
-    server.capabilities = server.capabilities_after = [*CAPABILITIES, "LOGIN-DELAY 720"]
+def test_a5_a_pause_that_capa_states_is_kept_also_by_hand(acme, alice, server, as_alice, press, queued):
     account = factories.connect(acme, alice, port=server.port)
+    page = reverse("fetch_now", args=["acme", account.pk])
+    assert press(as_alice, page).status_code == 302
+    assert queued.pop()[:3] == ("fetch", acme.pk, account.pk)
+    with tenancy.scope(acme.pk):
+        schedule.resume(account.pk)
+        FetchState.objects.update(lease_token=None, lease_until=None)
+
+    server.capabilities = server.capabilities_after = [*CAPABILITIES, "LOGIN-DELAY 720"]
     fetch(account)
     assert (state_of(account).next_run_at - timezone.now()).total_seconds() > 700
     assert schedule.claim_now(account.organization_id, account.pk) is None
-    as_alice.post(f"/o/acme/settings/accounts/{account.pk}/fetch/")
-    assert server.counters["sessions"] == 1
+    assert press(as_alice, page).status_code == 302
+    assert queued == []
 
 
 def test_a5_a_refusal_for_coming_too_soon_is_kept_to_the_second(acme, alice, server):
