@@ -127,9 +127,9 @@ def test_a_peer_whose_mail_does_not_arrive_is_a_failure():
         def configure(self, home, box):
             return ["true"]
 
-    assert Idle().fetch(None, 0).output == ""
+    assert Idle().fetch(None, 0, limit=60).output == ""
     with pytest.raises(Failed, match="idle: 0 of 5 messages arrived"):
-        Idle().fetch(None, 5)
+        Idle().fetch(None, 5, limit=60)
 
 
 def test_only_peers_that_are_here_take_part(monkeypatch):

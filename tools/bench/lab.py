@@ -62,21 +62,25 @@ class Lab:
     def alternate(self, runs: Mapping[str, Callable[[], T]], few: Mapping[str, int]) -> dict[str, list[T]]:
         """Each once a round, beginning with another one each time; `few` limits the rounds of slow ones.
 
-        A peer that fails is told about and left out; Mailhub must not fail.
+        A peer that fails is told about, gets one more chance, and is then left out; Mailhub must not fail.
         """
         done: dict[str, list[T]] = {name: [] for name in runs}
         names = list(runs)
         for number in range(self.rounds):
             for name in names[number % len(names) :] + names[: number % len(names)]:
-                if number >= few.get(name, self.rounds):
-                    continue
-                try:
-                    done[name].append(runs[name]())
-                except Failed as failure:
-                    if name == "mailhub":
-                        raise
-                    tell(f"A run of {name} failed and does not count. {failure}")
+                if number < few.get(name, self.rounds):
+                    done[name] += self._run(name, runs[name])
         return {name: kept for name, kept in done.items() if kept}
+
+    def _run(self, name: str, run: Callable[[], T]) -> list[T]:
+        for _ in range(2):
+            try:
+                return [run()]
+            except Failed as failure:
+                if name not in self.peers:
+                    raise
+                tell(f"A run of {name} failed and does not count. {failure}")
+        return []
 
 
 @dataclass

@@ -18,7 +18,7 @@ from typing import ClassVar
 
 from tools.bench.processes import Failed, Usage, give, measured, peer_user
 
-LIMIT_SECONDS = 1800
+POLL_SECONDS = 120
 NETWORK_SECONDS = 600
 SEEN_AT = 1_700_000_000
 
@@ -63,7 +63,7 @@ class Peer:
         """Write the program's own record, as if it had fetched all these."""
         raise NotImplementedError
 
-    def fetch(self, box: Box, expected: int, *, limit: float = LIMIT_SECONDS) -> Usage:
+    def fetch(self, box: Box, expected: int, *, limit: float) -> Usage:
         """Fetch everything into an empty store; raises Failed unless `expected` messages arrived."""
         with _home(self.name) as home:
             command = self.configure(home, box)
@@ -101,7 +101,7 @@ class Poll:
 
     def run(self) -> Usage:
         """Ask once more; raises Failed when anything is fetched."""
-        return self.peer._run(self.home, self.command, 0, self.peer.nothing_new, LIMIT_SECONDS)
+        return self.peer._run(self.home, self.command, 0, self.peer.nothing_new, POLL_SECONDS)
 
 
 class Mpop(Peer):
