@@ -120,15 +120,6 @@ def _attach(message_ids: Sequence[int], label_ids: Sequence[int]) -> int:
 
 
 # ── Reading ─────────────────────────────────────────────────────────────────
-def labels_of(message_ids: Iterable[int]) -> dict[int, list[Label]]:
-    """The labels of each message that has any, by name; one query for a whole page."""
-    found: dict[int, list[Label]] = {}
-    rows = MessageLabel.objects.filter(message__in=list(message_ids)).select_related("label")
-    for row in rows.order_by("label__name", "label"):
-        found.setdefault(row.message_id, []).append(row.label)
-    return found
-
-
 def counts(labels: Iterable[Label]) -> dict[int, int]:
     """How many messages have each label, wherever these are."""
     rows = MessageLabel.objects.filter(label__in=[label.pk for label in labels]).order_by()

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from mailbox.models import Message
+from mailbox.models import Message, MessageLabel
 
 PAGE_SIZE = 50
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -55,7 +55,7 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some messages, newest first, with their accounts. `newer` and `older` are cursors, "" for none."""
+    """Some messages, newest first, with their accounts and labels. `newer` and `older` are cursors, "" for none."""
 
     messages: list[Message]
     at: str = ""  # the cursor that finds this page again; "" for the first
@@ -69,6 +69,7 @@ class Page:
 def keys(
     folders: Sequence[int],
     *,
+    label: int | None = None,
     unread_only: bool = False,
     after: Cursor | None = None,
     limit: int = PAGE_SIZE + 1,
@@ -76,40 +77,52 @@ def keys(
     """The first `limit` keys of these folders together, beyond `after` and in its direction.
 
     Each folder is a branch of its own with its own limit, because one index scan serves one folder only:
-    with `folder IN (…)` PostgreSQL would sort all their messages.
+    with `folder IN (…)` PostgreSQL would sort all their messages. With `label` its index has them in order.
     """
-    newer = after is not None and after.newer
-    order = ("sent_at", "id") if newer else ("-sent_at", "-id")
+    if not folders:
+        return []
+    if label is not None:
+        labelled = MessageLabel.objects.filter(label=label, message__folder__in=folders)
+        if unread_only:
+            labelled = labelled.filter(message__is_read=False)
+        return list(_slice(labelled, "message_id", after, limit))
     branches: list[Any] = []
     for folder in folders:
-        branch: QuerySet[Message] = Message.objects.filter(folder=folder)
+        branch = Message.objects.filter(folder=folder)
         if unread_only:
             branch = branch.filter(is_read=False)
-        if after is not None:
-            # Compared as a row: `sent_at < x OR (sent_at = x AND id < y)` would not bound the index scan.
-            operator = ">" if newer else "<"
-            branch = branch.extra(  # noqa: S610 - made of constants
-                where=[f"(mailbox_message.sent_at, mailbox_message.id) {operator} (%s, %s)"],
-                params=list(after.key),
-            )
-        branches.append(branch.order_by(*order).values_list("sent_at", "id")[:limit])
-    if not branches:
-        return []
+        branches.append(_slice(branch, "id", after, limit))
     first, *rest = branches
-    return list(first.union(*rest, all=True).order_by(*order)[:limit] if rest else first)
+    return list(first.union(*rest, all=True).order_by(*_order("id", after))[:limit] if rest else first)
 
 
-def page(folders: Sequence[int], *, at: str = "", unread_only: bool = False) -> Page:
+def _order(key: str, after: Cursor | None) -> tuple[str, str]:
+    return ("sent_at", key) if after is not None and after.newer else ("-sent_at", f"-{key}")
+
+
+def _slice(rows: QuerySet[Any], key: str, after: Cursor | None, limit: int) -> QuerySet[Any]:
+    if after is not None:
+        # Compared as a row: `sent_at < x OR (sent_at = x AND id < y)` would not bound the index scan.
+        table, operator = rows.model._meta.db_table, ">" if after.newer else "<"
+        rows = rows.extra(  # noqa: S610 - made of constants
+            where=[f"({table}.sent_at, {table}.{key}) {operator} (%s, %s)"], params=list(after.key)
+        )
+    return rows.order_by(*_order(key, after)).values_list("sent_at", key)[:limit]
+
+
+def page(
+    folders: Sequence[int], *, at: str = "", label: int | None = None, unread_only: bool = False
+) -> Page:
     """The page at a cursor; the first one for "", for a cursor nobody made, and where nothing is left."""
     try:
         cursor = Cursor.decode(at) if at else None
     except BadCursor:
         cursor = None
-    found = keys(folders, unread_only=unread_only, after=cursor)
+    found = keys(folders, label=label, unread_only=unread_only, after=cursor)
     has_more = len(found) > PAGE_SIZE
     if cursor is not None and (not found or (cursor.newer and not has_more)):
         # At the newest end the first page is shown whole, not only what lies beyond the cursor.
-        return page(folders, unread_only=unread_only)
+        return page(folders, label=label, unread_only=unread_only)
     del found[PAGE_SIZE:]
     if cursor is not None and cursor.newer:
         found.reverse()
@@ -121,18 +134,20 @@ def page(folders: Sequence[int], *, at: str = "", unread_only: bool = False) -> 
     )
 
 
-def page_around(folders: Sequence[int], message: Message, *, unread_only: bool = False) -> Page:
+def page_around(
+    folders: Sequence[int], message: Message, *, label: int | None = None, unread_only: bool = False
+) -> Page:
     """The page that shows `message` with its neighbours, for an address that names no page."""
     half = PAGE_SIZE // 2
     here = Cursor((message.sent_at, message.pk), newer=True)
-    above = keys(folders, unread_only=unread_only, after=here, limit=half + 1)
+    above = keys(folders, label=label, unread_only=unread_only, after=here, limit=half + 1)
     start = Cursor(above[half]).encode() if len(above) > half else ""
-    return page(folders, at=start, unread_only=unread_only)
+    return page(folders, at=start, label=label, unread_only=unread_only)
 
 
 def _load(found: Sequence[Key]) -> list[Message]:
-    rows = Message.objects.select_related("account").defer("recipients", "references", "sha256")
-    by_id = rows.in_bulk([key for _, key in found])
+    rows = Message.objects.select_related("account").prefetch_related("labels")
+    by_id = rows.defer("recipients", "references", "sha256").in_bulk([key for _, key in found])
     # A message may have gone between the two queries.
     return [by_id[key] for _, key in found if key in by_id]
 

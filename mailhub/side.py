@@ -9,7 +9,7 @@ from accounts.access import memberships_of
 from accounts.models import MailAccount, Membership, User
 from fetching import states
 from fetching.states import Standing
-from mailbox.models import Folder
+from mailbox.models import Folder, Label
 from quotas.models import StorageMeter
 
 FOLDER_ICONS = {
@@ -24,17 +24,18 @@ FOLDER_ICONS = {
 
 @dataclass(slots=True)
 class SideAccount:
-    """One account of the side panel, with its folders when it is the open one."""
+    """One account of the side panel, with its folders and labels when it is the open one."""
 
     account: MailAccount
     standing: Standing
     unread: int = 0
     folders: list[Folder] = field(default_factory=list)
+    labels: list[Label] = field(default_factory=list)
     is_open: bool = False
 
 
 def accounts_of(membership: Membership, open_account: int | None) -> list[SideAccount]:
-    """The person's accounts in their own order; two queries, however many there are."""
+    """The person's accounts in their own order; three queries, however many there are."""
     entries: dict[int, SideAccount] = {}
     for account in MailAccount.objects.visible_to(membership).select_related("fetch_state"):
         entries[account.pk] = SideAccount(account, states.of(account), is_open=account.pk == open_account)
@@ -44,6 +45,8 @@ def accounts_of(membership: Membership, open_account: int | None) -> list[SideAc
             entry.unread = folder.unread_count
         if entry.is_open:
             entry.folders.append(folder)
+    if open_account in entries:
+        entries[open_account].labels = list(Label.objects.filter(account=open_account))
     return list(entries.values())
 
 

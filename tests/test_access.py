@@ -10,7 +10,8 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from accounts import tenancy
 from accounts.models import Invitation, Membership
-from mailbox.models import Attachment, Folder
+from mailbox import folders, labels
+from mailbox.models import Attachment
 from tests import factories
 from tests.conftest import signed_in
 from tests.test_isolation import ATTACHED
@@ -65,7 +66,15 @@ TABLE: dict[str, Row] = {
     "mail_act": post(MEMBER),
     "mail_account": private(),
     "folder": private(),
-    "folder_empty": Row(PRIVATE, post_only=True, owner=(404,)),  # an Inbox is not emptied
+    "folder_edit": post(PRIVATE),
+    "folder_delete": private(),
+    "label": private(),
+    "label_edit": post(PRIVATE),
+    "label_delete": private(),
+    "mail_folders": private(),
+    "folder_new": post(PRIVATE),
+    "label_new": post(PRIVATE),
+    "folder_empty": Row(PRIVATE, post_only=True, owner=(404,)),  # only Trash and Spam are
     "message": private(),
     "message_star": post(PRIVATE),
     "message_body": private(),
@@ -125,7 +134,8 @@ def house(acme, umbrella, alice, bob, account):
             "slug": acme.slug,
             "account": account.pk,
             "message": message,
-            "folder": Folder.objects.get(account=account, role=Folder.Role.INBOX).pk,
+            "folder": folders.create_folder(account, "Receipts").pk,
+            "label": labels.create_label(account, "Travel").pk,
             "position": 0,
             "test": "no-such-test",
             "member": Membership.objects.get(user=bob).pk,

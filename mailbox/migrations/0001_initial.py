@@ -126,6 +126,11 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'labels of messages',
             },
         ),
+        migrations.AddField(
+            model_name='message',
+            name='labels',
+            field=models.ManyToManyField(editable=False, related_name='messages', through='mailbox.MessageLabel', to='mailbox.label'),
+        ),
         migrations.AddConstraint(
             model_name='folder',
             constraint=models.UniqueConstraint(condition=models.Q(('role', 'own'), _negated=True), fields=('account', 'role'), name='one_folder_of_each_role'),

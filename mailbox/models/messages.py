@@ -110,6 +110,10 @@ class Message(TenantModel):
     has_attachments = models.BooleanField(default=False)
     is_undecodable = models.BooleanField(default=False)
 
+    labels = models.ManyToManyField(
+        "mailbox.Label", through="mailbox.MessageLabel", related_name="messages", editable=False
+    )
+
     objects: ClassVar[models.Manager[Message]] = MessageQuerySet.as_manager()
 
     class Meta:

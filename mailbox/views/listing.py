@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
-from django.http import Http404
+from django.db.models import Max, QuerySet
+from django.http import Http404, QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -14,43 +15,54 @@ from django.utils.translation import ngettext
 from accounts.access import MemberRequest
 from accounts.models import MailAccount
 from mailbox import pages
-from mailbox.models import Folder, Message
+from mailbox.models import Folder, Label, Message, MessageLabel
 from mailbox.views.parts import number
+
+DIGITS = 18  # of a number that can be an id
+ARRIVED_LIMIT = 1_000  # new messages of a label are not counted further
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One folder (its id) or the inboxes of all accounts (None); the page's cursor; whether only unread."""
+    """One folder or one label (their ids), else the inboxes of all accounts; the page's cursor; only unread?"""
 
     slug: str
     folder: int | None
     at: str = ""
     unread: bool = False
+    label: int | None = None
+
+    @classmethod
+    def of(cls, request: MemberRequest, *, folder: int | None = None, label: int | None = None) -> Place:
+        """The place in that list as the query string or the form says it."""
+        values = request.POST if request.method == "POST" else request.GET
+        slug, unread = request.membership.organization.slug, bool(values.get("unread"))
+        return cls(slug, folder, at=str(values.get("at", "")), unread=unread, label=label)
 
     @classmethod
     def read(cls, request: MemberRequest, folder: int | None = None) -> Place:
-        """The place as the query string or the form says it. Raises Http404 when it names no list."""
+        """The place in the list that is named there too, else in the `folder`. Raises Http404 without any."""
         values = request.POST if request.method == "POST" else request.GET
-        if folder is None and str(values.get("folder", "")).isdecimal():
-            folder = int(str(values["folder"]))
-        if folder is None and not values.get("all"):
+        if values.get("all"):
+            return cls.of(request)
+        label = _id(values, "label")
+        folder = folder or _id(values, "folder")
+        if not (label or folder):
             raise Http404
-        return cls(
-            slug=request.membership.organization.slug,
-            folder=None if values.get("all") else folder,
-            at=str(values.get("at", "")),
-            unread=bool(values.get("unread")),
-        )
+        return cls.of(request, label=label) if label else cls.of(request, folder=folder)
 
     @property
     def is_all(self) -> bool:
         """Whether this is the list of all accounts."""
-        return self.folder is None
+        return self.folder is None and self.label is None
 
     @property
     def fields(self) -> dict[str, str]:
         """The place as form fields; those that say nothing are left out."""
-        values = {"all": "1"} if self.folder is None else {"folder": str(self.folder)}
+        if self.label is not None:
+            values = {"label": str(self.label)}
+        else:
+            values = {"all": "1"} if self.folder is None else {"folder": str(self.folder)}
         return values | ({"at": self.at} if self.at else {}) | ({"unread": "1"} if self.unread else {})
 
     @property
@@ -64,9 +76,16 @@ class Place:
         """The list itself."""
         values = {key: value for key, value in self.fields.items() if key in ("at", "unread")}
         query = f"?{urlencode(values)}" if values else ""
-        if self.folder is None:
-            return reverse("mail_all", args=[self.slug]) + query
-        return reverse("folder", args=[self.slug, self.folder]) + query
+        if self.label is not None:
+            return reverse("label", args=[self.slug, self.label]) + query
+        if self.folder is not None:
+            return reverse("folder", args=[self.slug, self.folder]) + query
+        return reverse("mail_all", args=[self.slug]) + query
+
+    @property
+    def first(self) -> Place:
+        """The newest messages of the same list."""
+        return replace(self, at="")
 
     @property
     def fresh_url(self) -> str:
@@ -74,41 +93,91 @@ class Place:
         return f"{reverse('mail_fresh', args=[self.slug])}?{urlencode(self.fields)}"
 
 
+def _id(values: QueryDict, name: str) -> int | None:
+    value = str(values.get(name, ""))
+    return int(value) if value.isascii() and value.isdigit() and len(value) <= DIGITS else None
+
+
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """A list ready to be shown."""
+class Source:
+    """What a list is made of: folders with their accounts, and the label that their messages must have."""
 
     place: Place
-    folders: list[Folder]  # with their accounts
-    page: pages.Page
+    folders: list[Folder]
+    label: Label | None = None
 
     @property
     def folder(self) -> Folder | None:
-        """The one folder shown, None for all accounts."""
-        return None if self.place.is_all else self.folders[0]
+        """The one folder shown, None for all accounts and for a label."""
+        return self.folders[0] if self.place.folder is not None else None
+
+    @property
+    def account(self) -> MailAccount | None:
+        """The one account whose mail this is, None for all accounts."""
+        if self.label:
+            return self.label.account
+        return self.folder.account if self.folder else None
+
+    @property
+    def context(self) -> dict[str, object]:
+        """What pages, their parts and the side panel know of the present place."""
+        return {"place": self.place, "folder": self.folder, "label": self.label, "account": self.account}
+
+    @property
+    def seen(self) -> int:
+        """A number that rises when mail comes in: of the folders' counters or an index, for nothing is counted."""
+        if self.label:
+            return self._labelled.aggregate(newest=Max("message"))["newest"] or 0
+        return sum(each.unread_count if self.place.unread else each.messages_count for each in self.folders)
+
+    def arrived(self, known: int) -> int:
+        """How many messages came since `seen` was `known`."""
+        if not self.label:
+            return max(self.seen - known, 0)
+        new = self._labelled.filter(message__gt=known, message__folder__in=self.folders)
+        if self.place.unread:
+            new = new.filter(message__is_read=False)
+        return new[:ARRIVED_LIMIT].count()
+
+    @property
+    def _labelled(self) -> QuerySet[MessageLabel]:
+        return MessageLabel.objects.filter(label=self.label)
+
+    def read(self, message: Message | None = None) -> pages.Page:
+        """The page at the place's cursor; with `message`, the page that shows it."""
+        ids = [folder.pk for folder in self.folders]
+        label, unread = self.place.label, self.place.unread
+        page = pages.page(ids, at=self.place.at, label=label, unread_only=unread)
+        if message is not None and message not in page:
+            page = pages.page_around(ids, message, label=label, unread_only=unread)
+        return page
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Source):
+    """A list ready to be shown."""
+
+    page: pages.Page = field(default_factory=lambda: pages.Page([]))
 
     @property
     def title(self) -> str:
         """The name of the list."""
+        if self.label:
+            return self.label.name
         return self.folder.label if self.folder else _("All accounts")
 
     @property
     def where(self) -> str:
         """The line below the name."""
-        if self.folder:
-            return self.folder.account.email
+        if self.account:
+            return self.account.email
         count = len(self.folders)
         return ngettext("%(count)s account", "%(count)s accounts", count) % {"count": number(count)}
 
     @property
     def unread_count(self) -> int:
-        """Unread messages in the whole list, not only on this page."""
-        return sum(folder.unread_count for folder in self.folders)
-
-    @property
-    def seen(self) -> int:
-        """The number that rises when mail comes in; see `views.lists.mail_fresh`."""
-        return seen(self.place, self.folders)
+        """Unread messages in the whole list, not only on this page; a label's are not counted."""
+        return 0 if self.label else sum(folder.unread_count for folder in self.folders)
 
     @property
     def is_trash(self) -> bool:
@@ -148,7 +217,7 @@ class Listing:
     @property
     def first_url(self) -> str:
         """The newest messages of this list."""
-        return replace(self.place, at="").url
+        return self.place.first.url
 
     @property
     def unread_url(self) -> str:
@@ -156,30 +225,32 @@ class Listing:
         return replace(self.place, at="", unread=not self.place.unread).url
 
 
-def seen(place: Place, folders: list[Folder]) -> int:
-    """How many messages the list holds, from the folders' counters: nothing is counted."""
-    return sum(folder.unread_count if place.unread else folder.messages_count for folder in folders)
+def source(request: MemberRequest, place: Place) -> Source:
+    """What the list is made of. Raises Http404 when the person has no such folder or label.
 
-
-def folders_of(request: MemberRequest, place: Place) -> list[Folder]:
-    """The folders that a list joins. Raises Http404 when the person has no such folder."""
+    A label's list leaves out Spam and Trash.
+    """
     visible = Folder.objects.visible_to(request.membership).select_related("account")
-    if place.folder is None:
-        return list(visible.filter(role=Folder.Role.INBOX).order_by("account__position", "account_id"))
-    folders = list(visible.filter(pk=place.folder))
+    if place.is_all:
+        inboxes = visible.filter(role=Folder.Role.INBOX)
+        return Source(place, list(inboxes.order_by("account__position", "account_id")))
+    if place.label is None:
+        folders, label = list(visible.filter(pk=place.folder)), None
+    else:
+        own = Label.objects.visible_to(request.membership).select_related("account")
+        label = own.filter(pk=place.label).first()
+        kept = visible.exclude(role__in=(Folder.Role.SPAM, Folder.Role.TRASH))
+        folders = list(kept.filter(account=label.account_id)) if label else []
     if not folders:
         raise Http404
-    return folders
+    return Source(place, folders, label)
 
 
 def build(request: MemberRequest, place: Place, message: Message | None = None) -> Listing:
-    """The list at its page; with `message`, the page that shows it. At most six queries, mostly three."""
-    folders = folders_of(request, place)
-    ids = [folder.pk for folder in folders]
-    page = pages.page(ids, at=place.at, unread_only=place.unread)
-    if message is not None and message not in page:
-        page = pages.page_around(ids, message, unread_only=place.unread)
-    return Listing(replace(place, at=page.at), folders, page)
+    """The list at its page; with `message`, the page that shows it. At most eight queries, mostly four."""
+    found = source(request, place)
+    page = found.read(message)
+    return Listing(replace(place, at=page.at), found.folders, found.label, page)
 
 
 def default_account(request: MemberRequest) -> MailAccount | None:

@@ -40,28 +40,29 @@ def mail_account(request: MemberRequest, account: int) -> HttpResponse:
 @require_safe
 def folder(request: MemberRequest, folder: int) -> HttpResponse:
     """The messages of one folder, newest first."""
-    return _show(request, listing.build(request, Place.read(request, folder)))
+    return _show(request, listing.build(request, Place.of(request, folder=folder)))
+
+
+@access.member
+@require_safe
+def label(request: MemberRequest, label: int) -> HttpResponse:
+    """The messages with one label, in whatever folder but Spam and Trash, newest first."""
+    return _show(request, listing.build(request, Place.of(request, label=label)))
 
 
 @access.member
 @require_safe
 def mail_all(request: MemberRequest) -> HttpResponse:
     """The newest messages of all inboxes together."""
-    place = Place(
-        request.membership.organization.slug, None, request.GET.get("at", ""), bool(request.GET.get("unread"))
-    )
-    shown = listing.build(request, place)
+    shown = listing.build(request, Place.of(request))
     if not shown.folders:
-        return redirect("mail", place.slug)
+        return redirect("mail", shown.place.slug)
     return _show(request, shown)
 
 
 def _show(request: MemberRequest, shown: Listing) -> HttpResponse:
-    context = {
+    context = shown.context | {
         "listing": shown,
-        "place": shown.place,
-        "folder": shown.folder,
-        "account": shown.folder.account if shown.folder else None,
         "is_reading": bool(htmx(request)) and open_message(request) is not None,
     }
     return show(request, "mailbox/list.html", context, parts=PARTS)
@@ -70,22 +71,13 @@ def _show(request: MemberRequest, shown: Listing) -> HttpResponse:
 @access.member
 @require_safe
 def mail_fresh(request: MemberRequest) -> HttpResponse:
-    """How many messages came in since the list was made. Asked all the time, so it reads counters only.
+    """How many messages came in since the list was made. Asked all the time, so it reads what is counted already.
 
     Nothing (204) when there are none: the page stays as it is, with its selection and its scroll position.
     """
-    place = Place.read(request)
-    folders = listing.folders_of(request, place)
+    source = listing.source(request, Place.read(request))
     known = request.GET.get("seen", "")
-    arrived = listing.seen(place, folders) - int(known) if known.isdecimal() else 0
-    if arrived <= 0:
+    arrived = source.arrived(int(known)) if known.isdecimal() else 0
+    if not arrived:
         return HttpResponse(status=204)
-    shown = folders[0] if not place.is_all else None
-    context = {
-        "arrived": arrived,
-        "place": place,
-        "first_url": Place(place.slug, place.folder, unread=place.unread).url,
-        "folder": shown,
-        "account": shown.account if shown else None,
-    }
-    return show(request, "mailbox/_fresh.html", context)
+    return show(request, "mailbox/_fresh.html", source.context | {"arrived": arrived})

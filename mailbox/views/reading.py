@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from accounts import access
 from accounts.access import MemberRequest
 from mailbox import services
-from mailbox.models import Attachment, Folder, Message
+from mailbox.models import Attachment, Folder, Label, Message
 from mailbox.models.messages import AddressDict
 from mailbox.views import bodies, listing
 from mailbox.views.bodies import Shown
@@ -103,20 +103,23 @@ def message(request: MemberRequest, message: int) -> HttpResponse:
     if is_opened and not found.is_read:
         services.set_read(Message.objects.filter(pk=found.pk), True)
         found.is_read = True
-        found.folder.refresh_from_db(fields=["unread_count"])
-    place = Place.read(request, found.folder_id)
-    context: dict[str, object] = {
-        "place": place,
-        "open_id": found.pk,
-        "folder": None if place.is_all else found.folder,
-        "account": None if place.is_all else found.account,
-        "reading": _read(request, found),
-    }
+    place = _place(request, found)
+    context: dict[str, object] = {"open_id": found.pk, "reading": _read(request, found)}
     if asks_for(request, "message"):
-        context["seen"] = listing.seen(place, listing.folders_of(request, place))
+        source = listing.source(request, place)
+        context |= source.context | {"seen": source.seen}
     else:
-        context["listing"] = listing.build(request, place, found)
+        shown = listing.build(request, place, found)
+        context |= shown.context | {"listing": shown, "place": place}
     return show(request, "mailbox/message.html", context, parts=PARTS)
+
+
+def _place(request: MemberRequest, found: Message) -> Place:
+    """The list it was opened from. A label may be gone since; then the message's folder."""
+    place = Place.read(request, found.folder_id)
+    if place.label and not Label.objects.visible_to(request.membership).filter(pk=place.label).exists():
+        return Place.of(request, folder=found.folder_id)
+    return place
 
 
 def _read(request: MemberRequest, found: Message) -> Reading:
@@ -141,11 +144,8 @@ def message_original(request: MemberRequest, message: int) -> HttpResponse:
     """The beginning of the message as its server sent it: headers and source, as text."""
     found = visible(request, message)
     start = next(services.stream_raw(found.organization_id, found.pk), b"")[:ORIGINAL_LIMIT]
-    context = {
+    context = listing.source(request, _place(request, found)).context | {
         "message": found,
-        "place": Place.read(request, found.folder_id),
-        "folder": found.folder,
-        "account": found.account,
         "source": start.decode("utf-8", "replace").replace("\x00", "\N{SYMBOL FOR NULL}"),
         "shown_bytes": len(start),
         "is_cut": len(start) < found.size,

@@ -191,7 +191,10 @@ def theme(context: template.Context) -> str:
 
 @register.inclusion_tag("_side_accounts.html", takes_context=True)
 def side_accounts(context: template.Context) -> dict[str, Any]:
-    """The person's accounts, the open one with its folders. Reads `folder` or `account` from the context."""
+    """The person's accounts, the open one with its folders and labels.
+
+    Reads `folder` or `account`, `label` and `is_managing` from the context.
+    """
     request = context["request"]
     folder, account = context.get("folder"), context.get("account")
     open_account = getattr(folder, "account_id", None) or getattr(account, "pk", None)
@@ -200,6 +203,8 @@ def side_accounts(context: template.Context) -> dict[str, Any]:
         "request": request,
         "entries": entries,
         "folder": folder,
+        "label": context.get("label"),
+        "is_managing": context.get("is_managing", False),
         "unread": sum(entry.unread for entry in entries),
         # Partial answers and messages opened from "All accounts" have another address.
         "is_all": getattr(context.get("place"), "is_all", False)

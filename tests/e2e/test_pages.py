@@ -21,6 +21,7 @@ DOOR = ["accounts/login/", "accounts/signup/", "accounts/password/reset/"]
 INSIDE = [
     "mail/",
     "mail/all/",
+    "mail/{account}/folders/",
     "settings/accounts/",
     "settings/accounts/connect/",
     "settings/accounts/{account}/",

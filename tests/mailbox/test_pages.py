@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts import tenancy
-from mailbox import pages
-from mailbox.models import Folder, Message
+from mailbox import labels, pages, services
+from mailbox.models import Folder, Label, Message
 from mailbox.pages import BadCursor, Cursor
 from quotas import services as quotas
 from tests import factories
@@ -182,6 +182,49 @@ def test_the_page_around_a_message_that_the_list_lacks_is_near_it(inbox):
     assert page.messages[0].sent_at > read.sent_at > page.messages[-1].sent_at
 
 
+# ── Labels ──────────────────────────────────────────────────────────────────
+def label_every(inbox: Folder, step: int) -> Label:
+    """A label on every such message of the folder."""
+    made = labels.create_label(inbox.account, f"Every {step}")
+    labels.attach(made, expected([inbox.pk])[::step])
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE mailbox_messagelabel")
+    return made
+
+
+@pytest.mark.parametrize("unread_only", [False, True])
+def test_walking_a_labels_list_shows_each_of_its_messages_once(inbox, unread_only):
+    fill(inbox, 8 * PAGE, unread_every=3, step=timedelta(0))
+    made = label_every(inbox, 2)
+    wanted = expected([inbox.pk], labels=made, **({"is_read": False} if unread_only else {}))
+    found = walk([inbox.pk], "older", label=made.pk, unread_only=unread_only)
+    assert [key for page in found for key in page] == wanted
+    before_last = Cursor((START, found[-1][0]), newer=True).encode()
+    back = walk([inbox.pk], "newer", before_last, label=made.pk, unread_only=unread_only)
+    assert len(found) > 1
+    assert back[0] == found[-2]
+    assert back[-1] == wanted[:PAGE]
+
+
+def test_the_page_around_a_labelled_message_shows_it(inbox):
+    fill(inbox, 4 * PAGE)
+    made = label_every(inbox, 2)
+    message = Message.objects.get(pk=expected([inbox.pk], labels=made)[PAGE + 3])
+    page = pages.page_around([inbox.pk], message, label=made.pk)
+    assert message in page
+    assert page.newer
+
+
+def test_a_labels_list_is_of_the_folders_asked_for(inbox):
+    trash = Folder.objects.get(account=inbox.account, role=Folder.Role.TRASH)
+    fill(inbox, 10)
+    made = label_every(inbox, 2)
+    services.trash(Message.objects.filter(pk__in=expected([inbox.pk])[:4]))
+    assert len(pages.page([inbox.pk], label=made.pk).messages) == 3
+    assert len(pages.page([trash.pk], label=made.pk).messages) == 2
+    assert pages.page([], label=made.pk) == pages.Page([])
+
+
 # ── Cursors ─────────────────────────────────────────────────────────────────
 @given(
     st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC)),
@@ -232,7 +275,7 @@ def test_a_page_is_read_from_its_index_however_many_there_are(
 ):
     fill(inbox, 20_000, unread_every=3)
     at = Cursor((START - timedelta(minutes=10_000), 0), newer).encode()
-    with django_assert_num_queries(2) as capture:
+    with django_assert_num_queries(3) as capture:
         page = pages.page([inbox.pk], at=at, unread_only=unread_only)
     assert len(page.messages) == PAGE
     plan = nodes(plan_of(capture))
@@ -246,13 +289,29 @@ def test_a_page_is_read_from_its_index_however_many_there_are(
     assert not any(node["Node Type"] == "Sort" for node in plan)
 
 
+@pytest.mark.parametrize("unread_only", [False, True])
+@pytest.mark.parametrize("newer", [False, True])
+def test_a_labels_page_is_read_from_its_index_too(inbox, django_assert_num_queries, newer, unread_only):
+    fill(inbox, 20_000, unread_every=3)
+    made = label_every(inbox, 2)
+    at = Cursor((START - timedelta(minutes=10_000), 0), newer).encode()
+    with django_assert_num_queries(3) as capture:
+        page = pages.page([inbox.pk], at=at, label=made.pk, unread_only=unread_only)
+    assert len(page.messages) == PAGE
+    plan = nodes(plan_of(capture))
+    [scan] = [node for node in plan if node.get("Relation Name") == "mailbox_messagelabel"]
+    assert scan["Index Name"] == "label_list"
+    assert "ROW(sent_at, message_id)" in scan["Index Cond"], "the cursor bounds the scan"
+    assert not any(node["Node Type"] in ("Sort", "Seq Scan") for node in plan)
+
+
 def test_the_list_of_all_accounts_reads_each_index_once(inboxes, django_assert_num_queries):
     for folder in Folder.objects.filter(pk__in=inboxes):
         Message.objects.filter(folder=folder).update(size=1)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE mailbox_message")
         cursor.execute("SET LOCAL enable_seqscan = off")
-    with django_assert_num_queries(2) as capture:
+    with django_assert_num_queries(3) as capture:
         pages.page(inboxes)
     plan = nodes(plan_of(capture))
     scans = [node for node in plan if node.get("Index Name") == "message_list"]
@@ -262,7 +321,7 @@ def test_the_list_of_all_accounts_reads_each_index_once(inboxes, django_assert_n
 
 def test_no_page_counts_or_skips(inbox, django_assert_num_queries):
     fill(inbox, 3 * PAGE)
-    with django_assert_num_queries(4) as capture:
+    with django_assert_num_queries(6) as capture:
         page = pages.page([inbox.pk])
         pages.page([inbox.pk], at=page.older)
     for query in capture:
@@ -272,10 +331,12 @@ def test_no_page_counts_or_skips(inbox, django_assert_num_queries):
 
 def test_rows_come_with_their_accounts_and_without_what_lists_do_not_show(inbox, django_assert_num_queries):
     fill(inbox, 3)
+    made = label_every(inbox, 2)
     page = pages.page([inbox.pk])
     with django_assert_num_queries(0):
         assert {row.account.name for row in page.messages} == {inbox.account.name}
         assert [row.sender for row in page.messages]
+        assert [list(row.labels.all()) for row in page.messages] == [[made], [], [made]]
     assert {"recipients", "references"} <= page.messages[0].get_deferred_fields()
 
 
@@ -284,18 +345,18 @@ def at(*moments: datetime) -> list[Message]:
     return [Message(pk=number, sent_at=moment) for number, moment in enumerate(moments)]
 
 
-def labels(*moments: datetime) -> list[str]:
-    return [label for label, _ in pages.by_day(at(*moments))]
+def days(*moments: datetime) -> list[str]:
+    return [day for day, _ in pages.by_day(at(*moments))]
 
 
 @time_machine.travel("2026-11-25 15:00Z", tick=False)  # a Wednesday
 def test_messages_stand_under_their_days():
     now = timezone.now()
-    assert labels(now + timedelta(hours=20), now, now - timedelta(hours=14)) == ["Today"]
-    assert labels(now - timedelta(hours=16)) == ["Yesterday"]
-    assert labels(now - timedelta(days=2)) == ["This week"]
-    assert labels(now - timedelta(days=3), now - timedelta(days=9)) == ["Last week"]
-    assert labels(now - timedelta(days=10), now - timedelta(days=40), now - timedelta(days=400)) == [
+    assert days(now + timedelta(hours=20), now, now - timedelta(hours=14)) == ["Today"]
+    assert days(now - timedelta(hours=16)) == ["Yesterday"]
+    assert days(now - timedelta(days=2)) == ["This week"]
+    assert days(now - timedelta(days=3), now - timedelta(days=9)) == ["Last week"]
+    assert days(now - timedelta(days=10), now - timedelta(days=40), now - timedelta(days=400)) == [
         "November",
         "October",
         "October 2025",
@@ -305,9 +366,9 @@ def test_messages_stand_under_their_days():
 @time_machine.travel("2026-11-25 15:00Z", tick=False)
 def test_a_day_is_that_of_the_reader():
     moment = datetime(2026, 11, 24, 18, 0, tzinfo=UTC)
-    assert labels(moment) == ["Yesterday"]
+    assert days(moment) == ["Yesterday"]
     with timezone.override("Asia/Jakarta"):  # 01:00 on the 25th there
-        assert labels(moment) == ["Today"]
+        assert days(moment) == ["Today"]
 
 
 @time_machine.travel("2026-11-25 15:00Z", tick=False)

@@ -329,7 +329,7 @@ def test_acts_need_a_form_with_its_token(alice, acme, account, inbox, trash, ids
         assert strict.get(address).status_code == 405
 
 
-@pytest.mark.parametrize("name", ["", "explode", "__class__", "move"])
+@pytest.mark.parametrize("name", ["", "explode", "__class__", "steal"])
 def test_an_act_nobody_knows_is_not_found(as_alice, inbox, ids, name):
     assert act(as_alice, inbox, name, *ids).status_code == 404
 

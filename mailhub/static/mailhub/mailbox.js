@@ -60,6 +60,17 @@ document.addEventListener("click", (event) => {
   }
 });
 
+/* The bar goes when its work is done; its menu would be open when it comes again. */
+document.addEventListener("click", (event) => {
+  if (event.target.closest?.("#bulk .menu-item")) find("#bulk details").open = false;
+});
+
+/* A label that only some of the messages have: only once its box is touched is an empty one meant. */
+document.addEventListener("change", (event) => {
+  if (!event.target.matches?.(".picks [data-mixed]")) return;
+  event.target.closest("li").querySelector("[name=was]").disabled = false;
+});
+
 document.addEventListener("change", (event) => {
   if (event.target.id !== "select-all") return;
   for (const row of rows()) box(row).checked = event.target.checked;
@@ -188,8 +199,8 @@ function step(by) {
   row?.scrollIntoView({ block: "nearest" });
 }
 
-/* To the selected messages, else to the one at hand. */
-function act(selector) {
+/* To the selected messages, else to the one at hand, which `stays` in the list or leaves it. */
+function act(selector, { stays = false } = {}) {
   const button = find(`#bulk :is(${selector})`);
   const row = current();
   if (!button) return;
@@ -203,7 +214,7 @@ function act(selector) {
   }
   const all = rows();
   const at = all.indexOf(row);
-  nextFocus = (all[at + 1] ?? all[at - 1])?.id;
+  nextFocus = (stays ? row : all[at + 1] ?? all[at - 1])?.id;
   box(row).checked = true;
   button.disabled = false;
   button.click(); // the form is read at once, so the mark need not stay
@@ -230,6 +241,8 @@ const KEYS = {
   x: () => { const row = current(); if (row) select(row, !box(row).checked); },
   X: () => { const row = current(); if (row) select(row, true, { range: true }); },
   s: () => current()?.querySelector(".row-star").click(),
+  v: () => act("[value=move]"),
+  l: () => act("[value=label]", { stays: true }),
   U: () => act("[value=unread]"),
   "#": () => act("[value=trash], [value=discard]"),
   u: () => find("#unread-only")?.click(),
