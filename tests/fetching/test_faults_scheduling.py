@@ -123,6 +123,7 @@ def test_s1_while_one_account_hangs_the_others_are_fetched(acme, alice, server, 
         hanging.faults.on_command = meanwhile
         claim = schedule.claim_now(slow.organization_id, slow.pk)
         outcome = engine.fetch(claim, limits=Limits(command=3, session=10))
+        hanging.wait_until_idle()
     assert sorted(fetched) == [(account.pk, len(LETTERS)) for account in others]
     assert (outcome.error, state_of(slow).status) == ("timeout", "backing_off")
 
