@@ -240,6 +240,11 @@ FAILURES: dict[str, Failure] = {
         _("The server took the message too slowly, so sending was ended."),
         _("Try again later or with smaller attachments; nothing was sent."),
     ),
+    "sending_not_set_up": _permanent(
+        ErrorClass.CONFIG,
+        _("How mail goes out from this account is not set up yet."),
+        _("Open the settings of the account and set up sending."),
+    ),
     # Sending: one message
     "maybe_sent": _permanent(
         ErrorClass.MESSAGE,

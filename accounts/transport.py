@@ -24,11 +24,15 @@ SENT_BLOCK: Final = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ServerAddress:
-    """Where the server is. `encryption` is "ssl" (TLS from the first byte), "starttls" or "plain" (none)."""
+    """Where the server is. `encryption` is "ssl" (TLS from the first byte), "starttls" or "plain" (none).
+
+    `by_operator`: it comes from the settings of this Mailhub and not from a person (accounts/hosts.py).
+    """
 
     host: str
     port: int
     encryption: str
+    by_operator: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,7 @@ class Transport:
             address.port,
             timeout=self._left(clocks.connect),
             protocol=protocol,
+            by_operator=address.by_operator,
             on_resolved=on_resolved,
         )
 

@@ -9,3 +9,7 @@ class SendingConfig(AppConfig):
 
     name = "sending"
     verbose_name = _("Sending")
+
+    def ready(self) -> None:
+        """Connect the receivers."""
+        from sending.receivers import accounts  # noqa: F401

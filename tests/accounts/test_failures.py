@@ -52,6 +52,7 @@ CODES = [
     "smtp_busy",
     "sending_interrupted",
     "sending_too_slow",
+    "sending_not_set_up",
     "maybe_sent",
     "sender_refused",
     "relay_refused",
