@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db import connection
 
 from accounts import crypto
+from fetching import recording
 from fetching.models import FetchRules
 from fetching.schedule import RUN_LEASE_SECONDS, Claim, LeaseLost, database
 from fetching.sources import Credentials, ServerAddress
@@ -31,7 +32,8 @@ class Assignment:
     """One account as it was when its session began.
 
     `max_message` is in bytes, the smaller of the owner's and the plan's. `seen` is set while a cheap look may do.
-    `pipelining` is False for a server that was out of step lately. `pause` is the provider's known pause in seconds.
+    `pipelining` is False for a server that was out of step lately. `run_id` is the session's row in the history, 0 as
+    long as a cheap look may do: that needs none of its own.
     """
 
     claim: Claim
@@ -53,6 +55,7 @@ class Assignment:
     is_full: bool
     skip_before: datetime | None
     pipelining: bool
+    run_id: int
     seen: Seen | None
 
     @property
@@ -102,9 +105,10 @@ def take(claim: Claim) -> Assignment:
     with database(claim.organization_id), connection.cursor() as cursor:
         cursor.execute(_TAKE, [claim.account_id, claim.token])
         row = cursor.fetchone()
-    if row is None:
-        raise LeaseLost
-    host, port, encryption, username, password, *rest, is_known, messages, size, uidl = row
-    seen = Seen(messages, size, None if uidl is None else bytes(uidl)) if is_known else None
+        if row is None:
+            raise LeaseLost
+        host, port, encryption, username, password, *rest, is_known, messages, size, uidl = row
+        seen = Seen(messages, size, None if uidl is None else bytes(uidl)) if is_known else None
+        run = 0 if is_known else recording.begin(claim.organization_id, claim.account_id)
     credentials = Credentials(username, crypto.decrypt(password) if password else "")
-    return Assignment(claim, ServerAddress(host, port, encryption), credentials, *rest, seen)
+    return Assignment(claim, ServerAddress(host, port, encryption), credentials, *rest, run_id=run, seen=seen)

@@ -17,7 +17,7 @@ from accounts import tenancy
 from accounts.failures import ErrorClass, MailError, describe
 from fetching import recording
 from fetching.assignment import Seen
-from fetching.models import FetchState
+from fetching.models import FetchRun, FetchState
 from fetching.schedule import BREAKER_AFTER, JITTER, Claim, LeaseLost, claim_next
 
 MAX_INTERVAL_SECONDS = 3600
@@ -57,13 +57,15 @@ def succeed(
     pause: int = 0,
     seen: Seen | None = None,
     unchanged: int | None = None,
+    run_id: int = 0,
     hand_over: bool = False,
 ) -> Claim | None:
     """A session ended well. With `hand_over` returns the next claim for the same server, None when nobody waits there.
 
     `more`: go on at once; `held_back`: there is more, for the next cycle; `waiting_*`: what storage has no room for;
     `pause`: seconds that the provider wants between two sessions; `seen`: the mailbox, if nothing is left to do in
-    it; `unchanged`: the number of messages, when they were not listed because nothing was new.
+    it; `unchanged`: the number of messages, when they were not listed because nothing was new; `run_id`: its row in
+    the history, else.
     """
     seen = seen or Seen()
     listed = ""
@@ -94,6 +96,7 @@ def succeed(
             "seen_uidl": seen.last_uidl,
         },
         unchanged=unchanged,
+        run_id=run_id,
         hand_over=hand_over,
     )[1]
 
@@ -178,6 +181,7 @@ def _finish(
     unreachable: bool = False,
     out_of_step: bool = False,
     unchanged: int | None = None,
+    run_id: int = 0,
     hand_over: bool,
 ) -> tuple[str, Claim | None]:
     """End the claim with these assignments; returns the new status and the next claim. Raises LeaseLost.
@@ -203,7 +207,9 @@ def _finish(
             _note_server(host, claim.account_id, unreachable=unreachable)
         if out_of_step:
             _slow_down(host)
-        if unchanged is not None:
+        if run_id:
+            recording.close(run_id, FetchRun.State.DONE)
+        elif unchanged is not None:
             recording.note_nothing_new(claim.organization_id, claim.account_id, unchanged)
         return str(status), claim_next(host, claim.organization_id) if hand_over else None
 

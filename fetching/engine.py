@@ -47,11 +47,10 @@ def fetch(
         limits = replace(limits, max_message=min(limits.max_message, job.max_message))
         session = Session(job, connect, limits, hand_over)
         if job.is_full and not _has_room(session):
+            with session.transaction():
+                recording.drop(session.run_id)
             following = endings.stay_full(claim, hand_over=hand_over)
             return Outcome(state="paused_quota", error="storage_full", following=following)
-        if job.seen is None:
-            with session.transaction():
-                session.begin_run()
     except LeaseLost:
         return Outcome(state="skipped")
     except CryptoError:
@@ -87,7 +86,8 @@ def _talk(session: Session) -> Seen | None:
         listing = session.source.listing(need_uidl=session.job.delete_policy != Delete.AFTER_STORING)
         seen = planning.seen(listing)
         planning.plan(session, listing)
-        planning.note_headlines(session, listing)
+        if session.difference.too_big:
+            planning.note_headlines(session)
         intake.retrieve(session)
         deleting.delete(session)
         session.source.quit()
@@ -109,8 +109,6 @@ def _has_room(session: Session) -> bool:
 # ── Ending ──────────────────────────────────────────────────────────────────
 def _succeed(session: Session, seen: Seen | None, seconds: float) -> None:
     outcome, job = session.outcome, session.job
-    if not outcome.unchanged:
-        _close(session, FetchRun.State.DONE)
     outcome.more = outcome.more or planning.looks_again(session)
     # Only a mailbox where nothing at all is left to do may be passed over next time.
     is_settled = not (outcome.more or outcome.deleted or session.waiting or session.held_back)
@@ -126,6 +124,7 @@ def _succeed(session: Session, seen: Seen | None, seconds: float) -> None:
         pause=_pause(job, session.source),
         seen=seen if is_settled else None,
         unchanged=outcome.listed if outcome.unchanged else None,
+        run_id=session.run_id,
         hand_over=session.hand_over,
     )
 

@@ -39,6 +39,8 @@ class Difference:
 
     wanted: list[Remote] = field(default_factory=list)
     kept: list[Remote] = field(default_factory=list)
+    # On the server now, and larger than what may come.
+    too_big: list[Remote] = field(default_factory=list)
     # Of the wanted those that this listing shows for the first time.
     fresh: list[Remote] = field(default_factory=list)
     # Hardly anything we knew is listed: the server has probably given new identifiers to old mail (U8).
@@ -70,7 +72,6 @@ def compare(
         _insert(organization_id, account_id, fresh, State.SKIPPED if skip_new else State.LISTED)
         known = _known(account_id)
     is_fresh = {key for key, _ in fresh}
-    too_big: list[int] = []
     for key, (number, size) in listed.items():
         row, state, *_, is_verified = known[key]
         remote = Remote(number, row, size)
@@ -80,12 +81,14 @@ def compare(
             difference.wanted.append(remote)
         elif state in OPEN or (state == State.TOO_BIG and size <= max_size):
             if size > max_size:
-                too_big.append(row)
+                difference.too_big.append(remote)
             else:
                 difference.wanted.append(remote)
                 if key in is_fresh:
                     difference.fresh.append(remote)
-    RemoteMessage.objects.filter(pk__in=too_big).update(state=State.TOO_BIG, error_code="message_too_large")
+        elif state == State.TOO_BIG:
+            difference.too_big.append(remote)
+    mark([remote.row for remote in difference.too_big], State.TOO_BIG, error_code="message_too_large")
     return difference
 
 

@@ -52,12 +52,21 @@ def seen(listing: Listing) -> Seen:
 def plan(session: Session, listing: Listing) -> None:
     """Compare, and put into `session.difference.wanted` what this session is to retrieve, in order."""
     listing = _named(session, listing)
-    _compare(session, listing)
-    if session.difference.is_reset and not session.job.deletes:
+    with session.transaction():
+        session.begin_run()
+        _compare(session, listing)
+        is_reset, skips = session.difference.is_reset, session.job.skip_before is not None
+        adopts = is_reset and not session.job.deletes
+        judges = skips and (session.job.is_first or is_reset)
+        if not adopts and not judges:
+            _choose(session)
+            return
+    if adopts:
         _adopt(session)
-    if session.job.skip_before is not None and (session.job.is_first or session.difference.is_reset):
+    if judges:
         _skip_old(session)
-    _choose(session)
+    with session.transaction():
+        _choose(session)
 
 
 # ── Names ───────────────────────────────────────────────────────────────────
@@ -92,25 +101,25 @@ def _headers(session: Session, numbers: list[int]) -> Iterator[tuple[int, bytes]
 # ── What is new ─────────────────────────────────────────────────────────────
 def _compare(session: Session, listing: Listing) -> None:
     job = session.job
-    with session.transaction():
-        session.begin_run()
-        is_very_first = job.is_first and not RemoteMessage.objects.filter(account=job.account_id).exists()
-        session.difference = ledger.compare(
-            job.organization_id,
-            job.account_id,
-            listing,
-            max_size=session.limits.max_message,
-            skip_new=is_very_first and job.first_fetch == First.ONLY_NEW,
-            verify=job.deletes,
-        )
-        if job.is_first and job.skip_before is None and job.first_fetch != First.EVERYTHING:
-            _remember_what_is_old(session)
-        session.outcome.listed = len(listing.rows)
-        recording.add(
-            session.run_id,
-            listed=len(listing.rows),
-            listed_bytes=sum(row.size or 0 for row in listing.rows),
-        )
+    is_very_first = job.is_first and not RemoteMessage.objects.filter(account=job.account_id).exists()
+    session.difference = ledger.compare(
+        job.organization_id,
+        job.account_id,
+        listing,
+        max_size=session.limits.max_message,
+        skip_new=is_very_first and job.first_fetch == First.ONLY_NEW,
+        verify=job.deletes,
+    )
+    if job.is_first and job.skip_before is None and job.first_fetch != First.EVERYTHING:
+        _remember_what_is_old(session)
+    session.outcome.listed = len(listing.rows)
+    recording.add(
+        session.run_id,
+        listed=len(listing.rows),
+        listed_bytes=sum(row.size or 0 for row in listing.rows),
+        wanted=len(session.difference.wanted),
+        wanted_bytes=sum(remote.size for remote in session.difference.wanted),
+    )
 
 
 def _remember_what_is_old(session: Session) -> None:
@@ -133,8 +142,7 @@ def _skip_old(session: Session) -> None:
     ]
     with session.transaction():
         ledger.mark(old, State.SKIPPED)
-    gone = set(old)
-    session.difference.wanted = [remote for remote in session.difference.wanted if remote.row not in gone]
+        _leave_out(session, set(old))
 
 
 def _adopt(session: Session) -> None:
@@ -149,27 +157,33 @@ def _adopt(session: Session) -> None:
     }
     with session.transaction():
         known = ledger.adopt(session.job.account_id, told)
-    session.difference.kept += [remote for remote in session.difference.wanted if remote.row in known]
-    session.difference.wanted = [remote for remote in session.difference.wanted if remote.row not in known]
+        session.difference.kept += _leave_out(session, known)
+
+
+def _leave_out(session: Session, rows: set[int]) -> list[Remote]:
+    """Take rows from what is wanted, also in the history; returns them."""
+    out = [remote for remote in session.difference.wanted if remote.row in rows]
+    session.difference.wanted = [remote for remote in session.difference.wanted if remote.row not in rows]
+    recording.add(session.run_id, wanted=-len(out), wanted_bytes=-sum(remote.size for remote in out))
+    return out
 
 
 # ── What is fetched now ─────────────────────────────────────────────────────
 def _choose(session: Session) -> None:
     """Order, what there is room for, and not more than a cycle may bring."""
     job, wanted = session.job, session.difference.wanted
+    if not wanted:
+        return
     wanted.sort(key=lambda remote: remote.number, reverse=job.is_first and job.newest_first)
-    total, size = len(wanted), sum(remote.size for remote in wanted)
-    with session.transaction():
-        left = session.free_space()
-        fits: list[Remote] = []
-        for remote in wanted:
-            if remote.size <= left:
-                fits.append(remote)
-                left -= remote.size
-            else:
-                session.waiting.append(remote)
-        ledger.mark([remote.row for remote in session.waiting], State.OVER_QUOTA)
-        recording.add(session.run_id, wanted=total, wanted_bytes=size)
+    left = session.free_space()
+    fits: list[Remote] = []
+    for remote in wanted:
+        if remote.size <= left:
+            fits.append(remote)
+            left -= remote.size
+        else:
+            session.waiting.append(remote)
+    ledger.mark([remote.row for remote in session.waiting], State.OVER_QUOTA)
     if job.messages_per_cycle is not None:
         session.held_back = max(0, len(fits) - job.messages_per_cycle)
         del fits[job.messages_per_cycle :]
@@ -182,19 +196,18 @@ def looks_again(session: Session) -> bool:
     return bool(provider and provider.lists_in_parts and session.outcome.stored)
 
 
-def note_headlines(session: Session, listing: Listing) -> None:
+def note_headlines(session: Session) -> None:
     """Sender and subject of what is too big to fetch, for the page that explains why it is not here (R9)."""
+    numbers = {remote.row: remote.number for remote in session.difference.too_big}
     with session.transaction():
-        unnamed = RemoteMessage.objects.filter(
-            account=session.job.account_id, state=State.TOO_BIG, sender="", subject="", missing_since=None
-        )
-        rows = {bytes(uidl): key for key, uidl in unnamed.values_list("pk", "uidl")[:HEADLINES]}
-    numbers = {row.number: rows[row.uidl] for row in listing.rows if row.uidl in rows} if rows else {}
-    if not numbers:
+        unnamed = RemoteMessage.objects.filter(pk__in=numbers, sender="", subject="").order_by("pk")
+        rows = {numbers[row]: row for row in unnamed.values_list("pk", flat=True)[:HEADLINES]}
+    headers = dict(_headers(session, list(rows)))
+    if not headers:
         return
-    for number, header in list(_headers(session, list(numbers))):
-        parsed = parse(header)
-        with session.transaction():
-            RemoteMessage.objects.filter(pk=numbers[number]).update(
+    with session.transaction():
+        for number, header in headers.items():
+            parsed = parse(header)
+            RemoteMessage.objects.filter(pk=rows[number]).update(
                 sender=(parsed.from_name or parsed.from_address)[:200] or "?", subject=parsed.subject[:200]
             )

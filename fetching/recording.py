@@ -25,6 +25,11 @@ def add(run_id: int, **counts: int) -> None:
     FetchRun.objects.filter(pk=run_id).update(**changes)
 
 
+def drop(run_id: int) -> None:
+    """The run was none: nobody was called."""
+    FetchRun.objects.filter(pk=run_id).delete()
+
+
 def close(run_id: int, state: str, *, error_code: str = "", error_text: str = "") -> None:
     """The run is over."""
     FetchRun.objects.filter(pk=run_id).update(

@@ -44,7 +44,7 @@ class Session:
     limits: Limits
     hand_over: bool = False  # claim the next account of the server at the end
     source: Source = field(init=False)
-    run_id: int = 0
+    run_id: int = field(init=False)
     outcome: Outcome = field(default_factory=Outcome)
     difference: Difference = field(default_factory=Difference)
     waiting: list[Remote] = field(default_factory=list)  # no space for these
@@ -55,6 +55,9 @@ class Session:
         """Connect and sign in. Raises MailError."""
         job = self.job
         self.source = self.connect(job.address, job.credentials, self.limits, job.pipelining)
+
+    def __post_init__(self) -> None:
+        self.run_id = self.job.run_id
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
