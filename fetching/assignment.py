@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from django.db import connection
@@ -99,6 +99,8 @@ RETURNING account.host, account.port, account.encryption, account.username, acco
         AND state.seen_messages IS NOT NULL,
     state.seen_messages, state.seen_bytes, state.seen_uidl"""
 
+_COLUMNS = [field.name for field in fields(Assignment)][3:-2]  # in the order of the statement
+
 
 def take(claim: Claim) -> Assignment:
     """Turn a claim into a session's assignment; the lease runs from now. Raises LeaseLost."""
@@ -110,5 +112,11 @@ def take(claim: Claim) -> Assignment:
         host, port, encryption, username, password, *rest, is_known, messages, size, uidl = row
         seen = Seen(messages, size, None if uidl is None else bytes(uidl)) if is_known else None
         run = 0 if is_known else recording.begin(claim.organization_id, claim.account_id)
-    credentials = Credentials(username, crypto.decrypt(password) if password else "")
-    return Assignment(claim, ServerAddress(host, port, encryption), credentials, *rest, run_id=run, seen=seen)
+    return Assignment(
+        claim=claim,
+        address=ServerAddress(host, port, encryption),
+        credentials=Credentials(username, crypto.decrypt(password) if password else ""),
+        run_id=run,
+        seen=seen,
+        **dict(zip(_COLUMNS, rest, strict=True)),
+    )
