@@ -101,7 +101,7 @@ def claim_due(limit: int) -> list[Claim]:
 
 _CLAIM_DUE = f"""
 WITH leased AS MATERIALIZED (
-    SELECT server, organization_id FROM fetching_fetchstate WHERE lease_until > {_NOW}),
+    SELECT server, organization_id, mailbox FROM fetching_fetchstate WHERE lease_until > {_NOW}),
 busy AS MATERIALIZED (SELECT server AS host, count(*) AS seats FROM leased GROUP BY server),
 tenants AS MATERIALIZED (SELECT organization_id, count(*) AS seats FROM leased GROUP BY organization_id),
 full_servers AS MATERIALIZED (
@@ -135,7 +135,7 @@ taken AS (
         SELECT account_id, turn, next_run_at FROM chosen WHERE place <= {SEATS_OF_ORGANIZATION}
         ORDER BY turn, next_run_at
         LIMIT least(%s, greatest(0, {SEATS} - (SELECT count(*) FROM leased)))) AS best USING (account_id)
-    WHERE state.next_run_at <= {_NOW} AND {_IS_FREE} AND {_NO_TWIN}
+    WHERE state.next_run_at <= {_NOW} AND {_IS_FREE} AND mailbox NOT IN (SELECT mailbox FROM leased)
     FOR UPDATE OF state SKIP LOCKED),
 claimed AS ({_TAKE}, turn, since)
 SELECT organization_id, account_id, lease_token, is_slow FROM claimed ORDER BY turn, since"""
