@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING, cast
 
 from django.urls import reverse
 from django.utils import timezone
@@ -20,6 +21,9 @@ from fetching import troubles
 from fetching.models import FetchState, MailServer
 from fetching.schedule import BREAKER_AFTER
 from fetching.wording import clock, number
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
 
 # Servers that do not answer to anybody, and until when each is left alone.
 Outages = Mapping[str, datetime]
@@ -127,9 +131,13 @@ def failure_of(account: MailAccount) -> Failure:
     """What is wrong, in the words of the account's card; for mail, which is written in its reader's language."""
     return replace(
         describe(account.fetch_state.error_code),
-        sentence=lazy(lambda: of(account).sentence, str)(),
-        remedy=lazy(lambda: of(account).remedy, str)(),
+        sentence=_later(lambda: of(account).sentence),
+        remedy=_later(lambda: of(account).remedy),
     )
+
+
+def _later(words: Callable[[], str]) -> _StrPromise:
+    return cast("_StrPromise", lazy(words, str)())
 
 
 def provider_name(account: MailAccount) -> str:
@@ -169,7 +177,9 @@ def _trouble(account: MailAccount, failure: Failure) -> Standing:
     words = troubles.words(account, failure, provider_name(account))
     if failure.error_class == ErrorClass.AUTHENTICATION and words.is_password:
         kind, icon, badge = Kind.PASSWORD, "key", _("Needs a password")
-        return Standing(kind, "bad", icon, badge, _settings(_("Enter password")), words.sentence, words.remedy)
+        return Standing(
+            kind, "bad", icon, badge, _settings(_("Enter password")), words.sentence, words.remedy
+        )
     action = _settings(_("Check the settings"))
     if failure.error_class == ErrorClass.CERTIFICATE:
         kind, icon, badge = Kind.CERTIFICATE, "shield", _("Not secure")
@@ -178,7 +188,7 @@ def _trouble(account: MailAccount, failure: Failure) -> Standing:
     else:
         kind, icon, badge = Kind.UNREACHABLE, "alert", _("Cannot be reached")
     if account.fetch_state.error_code == "uidl_missing":
-        action = Action(_("Choose what happens there"), "key", "mail_account_edit", is_primary=True, part="fetching")
+        action = replace(action, part="fetching")
     return Standing(kind, "bad", icon, badge, action, words.sentence, words.remedy)
 
 

@@ -7,9 +7,8 @@ import time
 from celery import shared_task
 
 from accounts import mail
-from accounts.failures import describe
 from accounts.models import MailAccount
-from fetching import engine, probing, schedule, tidying
+from fetching import engine, probing, schedule, states, tidying
 from fetching.models import FetchState
 from fetching.schedule import Claim
 
@@ -57,7 +56,7 @@ def tell_owner(organization_id: int, account_id: int) -> None:
         accounts = MailAccount.objects.select_related("owner", "organization", "fetch_state")
         account = accounts.filter(pk=account_id, fetch_state__status=FetchState.Status.FAILED).first()
     if account is not None:
-        mail.account_needs_you(account, describe(account.fetch_state.error_code))
+        mail.account_needs_you(account, states.failure_of(account))
 
 
 @shared_task

@@ -8,21 +8,27 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone, translation
 
+from accounts import tenancy
 from accounts.failures import FAILURES, ErrorClass
 from accounts.models import MailAccount
-from fetching import states
-from fetching.models import FetchState
+from fetching import states, tasks
+from fetching.models import FetchState, MailServer
 from fetching.states import Kind
+from fetching.wording import clock
+from tests import factories
 
 Status = FetchState.Status
 LEASE = {"lease_token": uuid.uuid4(), "lease_until": timezone.now() + timedelta(days=1)}
 BEFORE = timezone.now() - timedelta(hours=3)
 
 
-def standing(provider: str = "", **fields) -> states.Standing:
+HERE = "pop.harbour.example:995"
+
+
+def standing(provider: str = "", outages: states.Outages | None = None, **fields) -> states.Standing:
     account = MailAccount(pk=7, name="Support desk", host="pop.harbour.example", provider=provider)
-    FetchState(account=account, **{"next_run_at": None, **fields})
-    return states.of(account)
+    FetchState(account=account, server=HERE, **{"next_run_at": None, **fields})
+    return states.of(account, outages)
 
 
 def test_up_to_date():
@@ -90,6 +96,7 @@ def test_an_unclear_refusal_is_tried_again():
 def test_certificates(code):
     now = standing(status=Status.BACKING_OFF, error_code=code)
     assert (now.kind, now.tone, now.sentence) == (Kind.CERTIFICATE, "bad", str(FAILURES[code].sentence))
+    assert now.remedy == str(FAILURES[code].remedy)
 
 
 def test_settings():
@@ -148,6 +155,175 @@ def test_every_failure_has_words_and_something_to_do(code, status):
     failure = FAILURES[code]
     if status == Status.FAILED or (failure.permanent and failure.error_class != ErrorClass.MESSAGE):
         assert now.needs_person
+
+
+# ── Stopped ─────────────────────────────────────────────────────────────────
+def test_ten_refusals_stop_the_account_and_say_so():
+    refused = {"error_code": "authentication_failed", "last_success_at": BEFORE}
+    before = standing(status=Status.BACKING_OFF, authentication_failures=9, **refused)
+    assert "stopped" not in before.remedy
+    now = standing(status=Status.FAILED, authentication_failures=10, **refused)
+    assert now.sentence == "The provider no longer accepts the password."
+    assert "stopped asking after 10 refusals" in now.remedy
+    assert "comes in once you enter the new one" in now.remedy
+
+
+def test_ten_unclear_refusals_too():
+    now = standing(status=Status.FAILED, error_code="authentication_unclear", authentication_failures=10)
+    assert now.sentence == str(FAILURES["authentication_unclear"].sentence)
+    assert "after 10 refusals" in now.remedy
+
+
+def test_fifty_failures_to_connect_stop_the_account_and_say_so():
+    now = standing(status=Status.FAILED, error_code="timeout", connection_failures=50, last_success_at=BEFORE)
+    assert (now.kind, now.needs_person) == (Kind.UNREACHABLE, True)
+    assert "50 times in a row" in now.sentence
+    assert "safe there" in now.remedy
+
+
+def test_u3_a_server_without_names_for_mail_leads_to_the_choice():
+    now = standing(status=Status.FAILED, error_code="uidl_missing")
+    assert now.kind == Kind.SETTINGS
+    assert "Choose to delete mail at the provider" in now.remedy
+    assert now.action.url("acme", 7) == "/o/acme/settings/accounts/7/#fetching"
+
+
+@pytest.mark.parametrize(
+    ("provider", "name", "way"), [("gmx", "GMX", "allow access"), ("web-de", "WEB.DE", "allow access")]
+)
+def test_pop3_switched_off_names_the_provider_and_the_switch(provider, name, way):
+    now = standing(
+        provider=provider, status=Status.FAILED, error_code="login_disabled", last_success_at=BEFORE
+    )
+    assert now.sentence == f"{name} lets no mail program in: POP3 is probably switched off there."
+    assert way in now.remedy
+    assert now.kind == Kind.SETTINGS
+
+
+def test_where_the_provider_is_not_known_the_table_speaks():
+    now = standing(status=Status.FAILED, error_code="login_disabled")
+    assert now.sentence == str(FAILURES["login_disabled"].sentence)
+
+
+@pytest.mark.parametrize("code", ["authentication_failed", "authentication_unclear"])
+def test_no_password_is_asked_for_where_none_will_do(code):
+    """Outlook takes only its own sign-in page; asking for the password again would be a lie."""
+    now = standing(provider="outlook", status=Status.FAILED, error_code=code, authentication_failures=10)
+    assert now.kind == Kind.SETTINGS
+    assert "only through its own sign-in page" in now.remedy
+    assert now.needs_person
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("certificate_expired", "has run out"),
+        ("certificate_self_signed", "has changed, and nobody"),
+        ("certificate_wrong_name", "has changed and belongs to another name"),
+        ("certificate_invalid", "has changed and is not valid"),
+        ("tls_failed", "has changed how it secures"),
+    ],
+)
+def test_a_certificate_that_was_good_before_has_changed(code, words):
+    now = standing(status=Status.BACKING_OFF, error_code=code, last_success_at=BEFORE)
+    assert words in now.sentence
+    assert f"Fetching worked until {clock(BEFORE)}." in now.sentence
+    assert "password is not sent" in now.remedy
+    assert now.kind == Kind.CERTIFICATE
+
+
+# ── The server is down ──────────────────────────────────────────────────────
+SOON, LATER = timezone.now() + timedelta(minutes=20), timezone.now() + timedelta(minutes=50)
+WELL = {"last_success_at": BEFORE, "first_fetch_done": True}
+
+
+def test_s3_an_account_that_waits_for_its_server_says_when_it_is_tried():
+    now = standing(outages={HERE: SOON}, next_run_at=BEFORE, **WELL)
+    assert (now.kind, now.tone, now.needs_person) == (Kind.RETRYING, "warn", False)
+    assert now.sentence == "The provider's server does not answer at the moment."
+    assert now.remedy == f"Mailhub tries again at {clock(SOON)}. Nothing is lost."
+    assert now.action.label == "Try now"
+
+
+def test_s3_nothing_is_said_before_its_turn_comes():
+    assert standing(outages={HERE: SOON}, next_run_at=LATER, **WELL).kind == Kind.FINE
+    assert standing(outages={"pop.elsewhere.example:995": SOON}, next_run_at=BEFORE, **WELL).kind == Kind.FINE
+
+
+def test_s3_one_that_failed_itself_waits_for_the_later_of_both():
+    failed = {"status": Status.BACKING_OFF, "error_code": "timeout", **WELL}
+    now = standing(outages={HERE: SOON}, next_run_at=LATER, **failed)
+    assert (now.sentence, clock(LATER) in now.remedy) == (
+        "The provider's server does not answer at the moment.",
+        True,
+    )
+    other = standing(outages={HERE: SOON}, next_run_at=LATER, **{**failed, "error_code": "server_busy"})
+    assert other.sentence == str(FAILURES["server_busy"].sentence)
+
+
+def test_s3_while_one_account_tries_for_all_it_is_a_matter_of_moments():
+    now = standing(outages={HERE: BEFORE}, next_run_at=BEFORE, **WELL)
+    assert now.remedy == "Mailhub tries again in a moment. Nothing is lost."
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({"status": Status.PAUSED}, Kind.PAUSED),
+        ({"status": Status.FAILED, "error_code": "authentication_failed"}, Kind.PASSWORD),
+        ({"status": Status.PAUSED_QUOTA, "waiting_messages": 3}, Kind.SPACE),
+        (LEASE, Kind.FETCHING),
+    ],
+)
+def test_s3_an_outage_hides_nothing_that_matters_more(fields, kind):
+    assert standing(outages={HERE: SOON}, next_run_at=BEFORE, **WELL, **fields).kind == kind
+
+
+def test_s3_also_a_first_fetch_waits():
+    now = standing(outages={HERE: SOON}, next_run_at=BEFORE, last_success_at=BEFORE)
+    assert now.kind == Kind.RETRYING
+    assert standing(outages={HERE: SOON}, next_run_at=BEFORE).kind == Kind.RETRYING
+
+
+@pytest.mark.django_db
+def test_outages_are_read_once_for_all_accounts(acme, alice, django_assert_num_queries):
+    accounts = [
+        factories.connect(acme, alice, host=f"pop.{name}.example", encryption="ssl", username=name)
+        for name in ("a", "b", "c")
+    ]
+    MailServer.objects.filter(host="pop.a.example:995").update(failures=4, closed_until=SOON)
+    MailServer.objects.filter(host="pop.b.example:995").update(failures=5, closed_until=SOON)
+    with tenancy.scope(acme.pk):
+        accounts = list(
+            MailAccount.objects.select_related("fetch_state").filter(pk__in=[a.pk for a in accounts])
+        )
+        with django_assert_num_queries(1):
+            assert states.outages(accounts) == {"pop.b.example:995": SOON}
+
+
+# ── Words ───────────────────────────────────────────────────────────────────
+def test_the_mail_says_what_the_card_says_in_its_readers_language():
+    account = MailAccount(pk=7, host="pop.gmx.net", provider="gmx")
+    FetchState(
+        account=account, status=Status.FAILED, error_code="authentication_failed", last_success_at=BEFORE
+    )
+    failure = states.failure_of(account)
+    card = states.of(account)
+    assert (str(failure.sentence), str(failure.remedy)) == (card.sentence, card.remedy)
+    with translation.override("id"):
+        assert str(failure.sentence) == states.of(account).sentence
+
+
+def test_the_owners_mail_has_them(account, mailoutbox):
+    with tenancy.scope(account.organization_id):
+        FetchState.objects.update(
+            status=Status.FAILED, error_code="timeout", connection_failures=50, last_success_at=BEFORE
+        )
+        card = states.of(MailAccount.objects.select_related("fetch_state").get(pk=account.pk))
+    tasks.tell_owner(account.organization_id, account.pk)
+    (letter,) = mailoutbox
+    assert f"{card.sentence} {card.remedy}" in letter.body
+    assert "50 times in a row" in letter.body
 
 
 def test_words_follow_the_language():
