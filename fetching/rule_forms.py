@@ -33,7 +33,9 @@ _ABOUT_DELETING = {
 }
 _ABOUT_FIRST = {
     First.EVERYTHING: gettext_lazy("All mail that is there, however old."),
-    First.LAST_DAYS: gettext_lazy("Older mail stays at the provider. You can ask for more later."),
+    First.LAST_DAYS: gettext_lazy(
+        "You say how many. Older mail stays at the provider, and you can ask for more later."
+    ),
     First.ONLY_NEW: gettext_lazy("Nothing of what is there already. You can ask for more later."),
 }
 
