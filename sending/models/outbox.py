@@ -66,15 +66,21 @@ class OutgoingMessage(TenantModel):
     from_name = models.CharField(max_length=150, blank=True)
     envelope_from = models.CharField(max_length=254, blank=True)  # "": the null sender
     size = models.BigIntegerField()
+    # Of what follows the header: some providers hand sent mail back with more header lines than we wrote.
+    body_sha256 = models.BinaryField(max_length=32)
     # Undo and "send later" are the same: it is not due before this.
     due_at = models.DateTimeField(db_default=Now())
     attempts = models.PositiveIntegerField(default=0)
+    # The first try that counts: what has failed for a day from then on is given up.
+    tried_since = models.DateTimeField(null=True)
     # The claim: whoever holds the token may write. A worker that dies before the final dot leaves it to expire.
     claim_token = models.UUIDField(null=True)
     claimed_until = models.DateTimeField(null=True)
     error_code = models.CharField(max_length=40, blank=True)
     error_text = models.CharField(max_length=200, blank=True)
-    copy = models.CharField(max_length=8, choices=Copy, default=Copy.WAITING)
+    # Refused, came back or maybe sent: it stays in the outbox until its owner has decided, or taken it off.
+    needs_owner = models.BooleanField(default=False)
+    copy = models.CharField(max_length=8, choices=Copy, default=Copy.NONE)
     sent_copy = models.ForeignKey(Message, models.SET_NULL, null=True, related_name="outgoing")
     answers = models.ForeignKey(Message, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -95,6 +101,17 @@ class OutgoingMessage(TenantModel):
                 name="outgoing_due",
             ),
             models.Index(fields=["account", "-id"], name="outgoing_of_account"),
+            models.Index(
+                fields=["account"],
+                condition=models.Q(needs_owner=True)
+                | models.Q(state__in=["queued", "claimed", "handed_over", "refused_temporary"]),
+                name="outgoing_in_outbox",
+            ),
+            models.Index(
+                fields=["organization"],
+                condition=models.Q(copy__in=["waiting", "no_space"]),
+                name="outgoing_to_be_copied",
+            ),
             models.Index(fields=["organization", "created_at"], name="outgoing_of_organization"),
             models.Index(fields=["account", "message_id"], name="outgoing_by_message_id"),
         ]
@@ -129,6 +146,7 @@ class OutgoingRecipient(TenantModel):
         ACCEPTED = "accepted", _("Accepted")
         REFUSED_TEMPORARY = "refused_temporary", _("Refused for now")
         REFUSED = "refused", _("Refused")
+        UNKNOWN = "unknown", _("Maybe sent")
         BOUNCED = "bounced", _("Came back")
 
     class Kind(models.TextChoices):
@@ -143,6 +161,7 @@ class OutgoingRecipient(TenantModel):
     name = models.CharField(max_length=150, blank=True)
     address = models.CharField(max_length=320)
     state = models.CharField(max_length=17, choices=State, default=State.WAITING)
+    failure = models.CharField(max_length=40, blank=True)  # a code of accounts.failures
     code = models.PositiveSmallIntegerField(null=True)  # of the SMTP reply (RFC 5321, 4.2)
     status = models.CharField(max_length=12, blank=True)  # enhanced (RFC 3463)
     text = models.CharField(max_length=200, blank=True)
