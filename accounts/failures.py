@@ -256,6 +256,11 @@ FAILURES: dict[str, Failure] = {
         _("The provider does not let this account send from this address."),
         _("Send from another address, or allow this one in the settings at the provider."),
     ),
+    "sender_not_proven": _permanent(
+        ErrorClass.MESSAGE,
+        _("The address this message comes from may not be used any more."),
+        _("Confirm the address again, or send the message from another one; nothing was sent."),
+    ),
     "relay_refused": _permanent(
         ErrorClass.MESSAGE,
         _("The server does not pass mail on to this recipient."),

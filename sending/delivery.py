@@ -1,0 +1,160 @@
+"""One try to send one message: take it, hand it over, write down what is known of it now.
+
+What must never happen is that a message goes twice without its owner's word, or that it is lost without a trace. So
+`handed_over` is committed right before the final dot. A line that breaks before that is tried again; one that breaks
+after it leaves a message that was maybe sent, and only its owner decides about that one.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from django.db import DatabaseError
+from django.db.models import F
+from django.db.models.functions import Coalesce, Now
+
+from accounts.crypto import CryptoError
+from accounts.failures import ErrorClass, MailError
+from sending import claims, identities, outbox, servers, settling
+from sending.claims import Claim, ClaimLost
+from sending.models import OutgoingMessage
+from sending.servers import Way
+from sending.smtp_client import Delivery, Envelope, Limits, Phase, RecipientResult, Verdict, deliver
+
+logger = logging.getLogger(__name__)
+
+State = OutgoingMessage.State
+
+# The answer of a server is dear: a database that is away for a moment is asked again, after so many seconds.
+ASK_AGAIN: Final = (1, 2, 4, 8)
+
+
+class Carry(Protocol):
+    """Hands bytes over; `sending.smtp_client.deliver`, or what a test puts in its place."""
+
+    def __call__(
+        self, way: Way, envelope: Envelope, message: bytes, on_hand_over: Callable[[], None]
+    ) -> Delivery: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A claimed message as it goes to the server; `raw` is in no repr."""
+
+    claim: Claim
+    way: Way
+    envelope: Envelope
+    raw: bytes = field(repr=False)
+
+
+def by_smtp(way: Way, envelope: Envelope, message: bytes, on_hand_over: Callable[[], None]) -> Delivery:
+    """Through the account's own server or Mailhub's relay."""
+    return deliver(
+        way.address,
+        way.credentials,
+        envelope,
+        message,
+        on_hand_over=on_hand_over,
+        limits=Limits(),
+        client_name=way.client_name,
+    )
+
+
+def send(claim: Claim, *, carry: Carry = by_smtp) -> str:
+    """Try to send a claimed message; returns its state then, "" when the claim was no longer good.
+
+    Never raises for what a server or a person did.
+    """
+    try:
+        job = _take(claim)
+        found = job if isinstance(job, Delivery) else _hand_over(job, carry)
+        return _settle(claim, found)
+    except ClaimLost:
+        return ""
+
+
+def _take(claim: Claim) -> Job | Delivery:
+    """Begin a try; a Delivery when it is over before a server was asked. Raises ClaimLost."""
+    with claims.database(claim.organization_id):
+        claims.hold(
+            claim,
+            State.CLAIMED,
+            attempts=F("attempts") + 1,
+            tried_since=Coalesce("tried_since", Now()),
+        )
+        own = OutgoingMessage.objects.select_related("account__outgoing_server", "identity")
+        outgoing = own.get(pk=claim.outgoing_id)
+        pending = outgoing.recipients.filter(state__in=outbox.PENDING)
+        recipients = tuple(pending.values_list("address", flat=True))
+        try:
+            way = _way(outgoing)
+        except MailError as error:
+            return without_server(error, recipients)
+        except CryptoError:
+            logger.exception("the password for sending of account %d", claim.account_id)
+            return without_server(MailError("internal"), recipients)
+        return Job(claim, way, Envelope(outgoing.envelope_from, recipients), outbox.raw_bytes(outgoing))
+
+
+def without_server(error: MailError, recipients: Sequence[str]) -> Delivery:
+    """A try that surely sent nothing, because of us or the settings; what is wrong with the message refuses it."""
+    about_it = error.permanent and error.error_class == ErrorClass.MESSAGE
+    verdict = Verdict.PERMANENT if about_it else Verdict.NOT_SENT
+    return _ended(Phase.STARTED, verdict, recipients, error)
+
+
+def _ended(phase: Phase, verdict: Verdict, recipients: Sequence[str], error: MailError) -> Delivery:
+    results = tuple(RecipientResult(each, verdict, error.code) for each in recipients)
+    return Delivery(phase, verdict, results, error=error)
+
+
+def _way(outgoing: OutgoingMessage) -> Way:
+    """How it goes, if its sender may still be used: that may have changed since it was queued. Raises MailError."""
+    way = servers.way(outgoing.account)
+    if outgoing.identity is None:
+        raise MailError("sender_not_proven")
+    outgoing.identity.account = outgoing.account
+    if identities.why_not(outgoing.identity):
+        raise MailError("sender_not_proven")
+    return way
+
+
+def _hand_over(job: Job, carry: Carry) -> Delivery:
+    """The conversation, in no transaction. Raises ClaimLost; the message was not sent then."""
+    is_handed_over = False
+
+    def on_hand_over() -> None:
+        nonlocal is_handed_over
+        with claims.database(job.claim.organization_id):
+            claims.hold(job.claim, State.CLAIMED, state=State.HANDED_OVER)
+        is_handed_over = True
+
+    recipients = job.envelope.recipients
+    try:
+        with claims.heartbeat(job.claim):
+            return carry(job.way, job.envelope, job.raw, on_hand_over)
+    except ClaimLost:
+        raise
+    except Exception:  # one message's trouble, also our own, must stay that message's (S5)
+        logger.exception("sending message %d", job.claim.outgoing_id)
+        if is_handed_over:
+            return _ended(Phase.HANDED_OVER, Verdict.UNKNOWN, recipients, MailError("maybe_sent"))
+        return without_server(MailError("internal"), recipients)
+
+
+def _settle(claim: Claim, found: Delivery) -> str:
+    """Write down how the try ended, though the database be away for a while. Raises ClaimLost."""
+    for pause in (*ASK_AGAIN, None):
+        try:
+            with claims.database(claim.organization_id):
+                return settling.settle(claim, found)
+        except DatabaseError:
+            if pause is None:
+                raise
+            logger.exception("the end of message %d is not written yet", claim.outgoing_id)
+            time.sleep(pause)
+    raise AssertionError("the last round returns or raises")
