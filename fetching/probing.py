@@ -19,6 +19,7 @@ from django.core.cache import cache
 from accounts import crypto
 from accounts.failures import MailError
 from accounts.models import Membership
+from fetching.models import FetchRules
 from fetching.pop3_source import Pop3Source
 from fetching.sources import Credentials, Limits, ServerAddress, Step
 
@@ -43,12 +44,16 @@ class Probe:
 
 
 def check(
-    address: ServerAddress, credentials: Credentials, on_step: Callable[[Step], None] | None = None
+    address: ServerAddress,
+    credentials: Credentials,
+    on_step: Callable[[Step], None] | None = None,
+    *,
+    need_uidl: bool = True,
 ) -> tuple[int, int]:
     """Sign in and list; returns (messages, bytes) waiting. Raises MailError. Changes nothing on the server."""
     source = Pop3Source.open(address, credentials, Limits(session=90), on_step)
     try:
-        rows = source.listing().rows
+        rows = source.listing(need_uidl=need_uidl).rows
         source.quit()
     finally:
         source.close()
@@ -119,6 +124,8 @@ def run(probe_id: str) -> None:
             ServerAddress(settings["host"], settings["port"], settings["encryption"]),
             Credentials(settings["username"], settings["password"]),
             note,
+            # Mail that does not stay there need not be told apart (U3).
+            need_uidl=settings.get("rules", {}).get("delete_policy") != FetchRules.Delete.AFTER_STORING,
         )
         probe.state = "passed"
     except MailError as error:

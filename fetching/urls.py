@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from fetching.views import accounts, connect, history, progress
+from fetching.views import accounts, connect, history, missing, progress, rules
 
 urlpatterns = [
     path("connect/", connect.connect, name="connect"),
@@ -12,11 +12,14 @@ urlpatterns = [
     path("order/", accounts.mail_account_order, name="mail_account_order"),
     path("<int:account>/", accounts.mail_account_edit, name="mail_account_edit"),
     path("<int:account>/test/", connect.mail_account_test, name="mail_account_test"),
+    path("<int:account>/fetching/", rules.fetch_settings, name="fetch_settings"),
     path("<int:account>/delete/", accounts.mail_account_delete, name="mail_account_delete"),
     path("<int:account>/default/", accounts.mail_account_default, name="mail_account_default"),
     path("<int:account>/fetch/", accounts.fetch_now, name="fetch_now"),
     path("<int:account>/pause/", accounts.fetch_pause, name="fetch_pause"),
     path("<int:account>/resume/", accounts.fetch_resume, name="fetch_resume"),
     path("<int:account>/history/", history.fetch_history, name="fetch_history"),
+    path("<int:account>/not-here/", missing.fetch_missing, name="fetch_missing"),
+    path("<int:account>/not-here/retry/", missing.fetch_retry, name="fetch_retry"),
     path("<int:account>/progress/", progress.fetch_progress, name="fetch_progress"),
 ]

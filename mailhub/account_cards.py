@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from accounts import access
 from accounts.access import MemberRequest
 from accounts.models import MailAccount, Membership
-from fetching import progress, states
+from fetching import not_here, progress, states
 from fetching.models import FetchRun
 from fetching.states import Standing
 from fetching.views.progress import is_worth_showing, words
@@ -32,6 +32,8 @@ class Card:
     messages: int
     size: int
     action_url: str
+    # Messages that the provider has, or had, and Mailhub has not.
+    not_here: int = 0
     run: FetchRun | None = None
     moving: dict[str, Any] = field(default_factory=dict)
 
@@ -44,23 +46,24 @@ class Card:
 
 
 def cards_of(membership: Membership) -> list[Card]:
-    """The member's own accounts in their order; three queries, however many there are."""
+    """The member's own accounts in their order; five queries, however many there are."""
     accounts = list(MailAccount.objects.visible_to(membership).select_related("fetch_state"))
     folders = Folder.objects.visible_to(membership).order_by().values_list("account")
     kept = {key: totals for key, *totals in folders.annotate(Sum("messages_count"), Sum("size"))}
     running = FetchRun.objects.visible_to(membership).filter(state=FetchRun.State.RUNNING)
     runs = {run.account_id: run for run in running.order_by("pk")}
-    return [_card(membership, one, kept.get(one.pk, [0, 0]), runs.get(one.pk)) for one in accounts]
-
-
-def _card(membership: Membership, account: MailAccount, kept: list[int], run: FetchRun | None) -> Card:
-    standing = states.of(account)
-    url = standing.action.url(membership.organization.slug, account.pk)
-    card = Card(account, standing, kept[0], kept[1], url, run)
-    numbers = progress.measure(run, account.fetch_state, timezone.now())
-    if is_worth_showing(standing, numbers):
-        card.moving = words(numbers)
-    return card
+    missing, outages = not_here.counts(accounts), states.outages(accounts)
+    cards = []
+    for account in accounts:
+        standing, run = states.of(account, outages), runs.get(account.pk)
+        messages, size = kept.get(account.pk, [0, 0])
+        url = standing.action.url(membership.organization.slug, account.pk)
+        card = Card(account, standing, messages, size, url, missing.get(account.pk, 0), run)
+        numbers = progress.measure(run, account.fetch_state, timezone.now())
+        if is_worth_showing(standing, numbers):
+            card.moving = words(numbers)
+        cards.append(card)
+    return cards
 
 
 def signature(cards: list[Card]) -> str:
@@ -72,8 +75,8 @@ def _look(card: Card) -> tuple[object, ...]:
     account, standing = card.account, card.standing
     fetched = str(account.fetch_state.last_success_at)
     return (
-        *(account.pk, account.name, account.hue, account.is_default, card.messages),
-        *(standing.kind, standing.sentence, bool(card.moving), fetched),
+        *(account.pk, account.name, account.hue, account.is_default, card.messages, card.not_here),
+        *(standing.kind, standing.sentence, standing.remedy, bool(card.moving), fetched),
     )
 
 

@@ -41,13 +41,14 @@ class AccountRow:
 
 
 def rows_of(membership: Membership) -> list[AccountRow]:
-    """Every mail account of the organization, by owner and the owner's order; two queries."""
-    accounts = (
+    """Every mail account of the organization, by owner and the owner's order; three queries."""
+    accounts = list(
         MailAccount.objects.of_organization(membership)
         .select_related("owner", "fetch_state")
         .order_by("owner__name", "owner__email", "position", "id")
     )
-    return [AccountRow(usage, states.of(usage.account)) for usage in usage_of(list(accounts))]
+    outages = states.outages(accounts)
+    return [AccountRow(usage, states.of(usage.account, outages)) for usage in usage_of(accounts)]
 
 
 def _kinds(rows: list[AccountRow]) -> list[charts.Part]:

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from fetching.views import rules
 from mailhub import account_cards, console, storage
 
 urlpatterns = [
@@ -9,4 +10,5 @@ urlpatterns = [
     path("settings/storage/", storage.storage, name="storage"),
     path("console/", console.overview, name="console"),
     path("console/accounts/", console.accounts, name="console_accounts"),
+    path("console/fetching/", rules.fetch_defaults, name="fetch_defaults"),
 ]

@@ -45,6 +45,7 @@ TABLE: dict[str, Row] = {
     "storage": Row(MEMBER),
     "console": Row(ADMIN),
     "console_accounts": Row(ADMIN),
+    "fetch_defaults": Row(ADMIN),
     # accounts
     "organization": Row(MEMBER),
     "profile": Row(MEMBER),
@@ -95,7 +96,10 @@ TABLE: dict[str, Row] = {
     "fetch_now": post(PRIVATE),
     "fetch_pause": post(PRIVATE),
     "fetch_resume": post(PRIVATE),
+    "fetch_settings": private(),
     "fetch_history": private(),
+    "fetch_missing": private(),
+    "fetch_retry": post(PRIVATE),
     "fetch_progress": private(),
 }
 # Not below /o/<slug>/ and tested where they are built: sign-in (allauth), the invitation's door, support's admin.

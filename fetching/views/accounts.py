@@ -17,9 +17,8 @@ from accounts.models import MailAccount
 from fetching import schedule
 from fetching.forms import AccountForm
 from fetching.models import FetchState
-from fetching.services import change_settings
 from fetching.views import pages
-from fetching.views.common import back, org_url, own_account, start_fetch
+from fetching.views.common import back, org_url, own_account, start_fetch, why_not_now
 from mailbox.models import Folder
 
 
@@ -38,7 +37,6 @@ def mail_account_edit(request: MemberRequest, account: int) -> HttpResponse:
         return render(request, pages.EDIT_PAGE, context, status=422)
     if changes := _changes(mail_account, form.account_fields()):
         services.change_mail_account(mail_account, request.user, changes)
-    change_settings(mail_account, request.user, form.rules())
     messages.success(request, _("Saved."))
     return redirect(org_url(request, "mail_account_edit", account))
 
@@ -74,7 +72,11 @@ def mail_account_order(request: MemberRequest) -> HttpResponse:
         # What was not named (connected meanwhile, in another window) keeps its place at the end.
         ids = [key for key in dict.fromkeys(wanted) if key in ids] + [key for key in ids if key not in wanted]
     services.order_mail_accounts(request.membership, ids)
-    return HttpResponse(status=204) if request.headers.get("X-Requested-With") else back(request)
+    if request.headers.get("X-Requested-With"):
+        return HttpResponse(status=204)
+    # To the card that was moved, which may be moved again.
+    place = f"#account-{moved[0]}" if moved else ""
+    return redirect(org_url(request, "accounts") + place)
 
 
 def _numbers(texts: list[str]) -> list[int]:
@@ -95,13 +97,11 @@ def _moved(ids: list[int], chosen: int, step: int) -> list[int]:
 def fetch_now(request: MemberRequest, account: int) -> HttpResponse:
     """Fetch at once instead of at the next turn."""
     mail_account = own_account(request, account)
-    name = {"name": mail_account.name}
     if start_fetch(mail_account):
-        messages.success(request, _("Mail of “%(name)s” is being fetched.") % name)
-    elif mail_account.fetch_state.status == FetchState.Status.PAUSED:
-        messages.info(request, _("“%(name)s” is paused. Resume it to fetch its mail.") % name)
+        text = _("Mail of “%(name)s” is being fetched.")
+        messages.success(request, text % {"name": mail_account.name})
     else:
-        messages.info(request, _("Mail of “%(name)s” is being fetched already.") % name)
+        messages.info(request, why_not_now(mail_account))
     return back(request)
 
 

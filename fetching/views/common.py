@@ -9,20 +9,33 @@ from django.db import transaction
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRefresh
 
 from accounts.access import MemberRequest
 from accounts.models import MailAccount
-from fetching import schedule, tasks
+from fetching import not_here, schedule, states, tasks
+from fetching.models import FetchState
+from fetching.wording import clock
 
 
 def own_account(request: MemberRequest, account_id: int) -> MailAccount:
-    """The member's own account with its fetch state, or 404."""
+    """The member's own account with its fetch state and settings, or 404."""
     accounts = MailAccount.objects.visible_to(request.membership).select_related(
-        "fetch_state", "fetch_settings"
+        "fetch_state", "fetch_settings", "organization"
     )
     return get_object_or_404(accounts, pk=account_id)
+
+
+def head_context(account: MailAccount) -> dict[str, Any]:
+    """What the head of every page about one account shows: how it stands, and how much of its mail is not here."""
+    return {
+        "account": account,
+        "standing": states.of(account, states.outages([account])),
+        "not_here": not_here.counts([account]).get(account.pk, 0),
+    }
 
 
 def org_url(request: MemberRequest, name: str, *args: Any) -> str:
@@ -42,6 +55,18 @@ def start_fetch(account: MailAccount) -> bool:
         return False
     transaction.on_commit(partial(tasks.queue, claim))
     return True
+
+
+def why_not_now(account: MailAccount) -> str:
+    """Why `start_fetch` was refused just now, and what to do."""
+    state, name = FetchState.objects.get(account=account), {"name": account.name}
+    if state.status == FetchState.Status.PAUSED:
+        return _("“%(name)s” is paused. Resume it to fetch its mail.") % name
+    if state.is_fetching:
+        return _("Mail of “%(name)s” is being fetched already.") % name
+    if state.not_before and state.not_before > timezone.now():
+        return _("Your provider allows the next fetch at %(when)s.") % {"when": clock(state.not_before)}
+    return _("Another account is fetching this mailbox at the moment. Try again in a minute.")
 
 
 def back(request: MemberRequest) -> HttpResponse:

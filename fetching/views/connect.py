@@ -48,11 +48,9 @@ def connect(request: MemberRequest) -> HttpResponse:
 
 def _initial(request: MemberRequest, tested: dict[str, Any] | None) -> dict[str, Any]:
     if tested is None:
-        return {"from_name": request.user.name, "port": 995, "encryption": "ssl", "after_fetching": "leave"}
+        return {"from_name": request.user.name, "port": 995, "encryption": "ssl"}
     # Typed once is typed: all but the password comes back.
-    return {name: value for name, value in tested.items() if name != "password"} | {
-        "after_fetching": "leave" if tested["rules"]["delete_policy"] == "keep" else "delete"
-    }
+    return {name: value for name, value in tested.items() if name != "password"} | dict(tested["rules"])
 
 
 # ── The test ────────────────────────────────────────────────────────────────

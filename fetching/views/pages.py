@@ -14,10 +14,11 @@ from accounts import providers
 from accounts.access import MemberRequest
 from accounts.models import MailAccount, Membership
 from accounts.models.mail_accounts import HUES
-from fetching import probing, states
+from fetching import consequences, probing, states
 from fetching.forms import AccountForm, ConnectForm, ServerForm, initial_of
+from fetching.rule_forms import FetchSettingsForm
 from fetching.views import results
-from fetching.views.common import org_url
+from fetching.views.common import head_context, org_url
 from fetching.wording import number
 
 CONNECT_PAGE = "settings/accounts/connect.html"
@@ -78,25 +79,28 @@ def edit_context(
     *,
     form: AccountForm | None = None,
     server_form: ServerForm | None = None,
+    rules_form: FetchSettingsForm | None = None,
     test: str = "",
 ) -> dict[str, Any]:
-    """The settings page of an account; `form` is how it is called, `server_form` how it is reached."""
+    """The settings page of an account: how it is called (`form`), reached (`server_form`) and fetched."""
     initial = initial_of(account)
     tested = tested_settings(request.membership, test)
     if tested:
         initial |= {name: tested[name] for name in ("host", "port", "encryption", "username")}
-    preset, standing = providers.by_slug(account.provider), states.of(account)
+    head = head_context(account)
     if server_form is None:
         server_form = ServerForm(membership=request.membership, account=account, initial=initial)
-    if standing.kind == states.Kind.PASSWORD:
+    if head["standing"].kind == states.Kind.PASSWORD:
         server_form.fields["password"].widget.attrs["autofocus"] = True
     return {
-        "account": account,
-        "standing": standing,
+        **head,
         "account_form": form or AccountForm(initial=initial),
         "form": server_form,
+        "rules_form": rules_form or FetchSettingsForm(account=account),
+        "has_twin": consequences.twins(account).exists(),
+        "cannot_leave_mail": account.fetch_state.error_code == "uidl_missing",
         "hues": HUES,
-        "preset": preset,
+        "preset": providers.by_slug(account.provider),
         "test": test,
         "test_url": org_url(request, "mail_account_test", account.pk),
         "result": result_of(request.membership, test),

@@ -65,7 +65,7 @@ def fetch_progress(request: MemberRequest, account: int) -> HttpResponse:
     """
     mail_account = own_account(request, account)
     run = FetchRun.objects.filter(account=mail_account).order_by("-pk").first()
-    standing = states.of(mail_account)
+    standing = states.of(mail_account, states.outages([mail_account]))
     numbers = progress.measure(run, mail_account.fetch_state, timezone.now())
     before = Seen.parse(request.GET.get("seen", ""))
     arrived = _arrived(mail_account, run, before)

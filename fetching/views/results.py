@@ -53,6 +53,7 @@ _FIELD_OF_CODE = {
     "starttls_missing": "encryption",
     "account_blocked": "",
     "login_disabled": "",
+    "uidl_missing": "delete_policy",
 }
 
 
@@ -140,7 +141,8 @@ def _lines(probe: Probe, settings: dict[str, Any]) -> Iterator[Line]:
     done = {step["name"] for step in probe.steps}
     if settings["encryption"] == "plain":
         done.add("secure")
-    rest = [name for name in STEPS if name not in done]
+    # A server that cannot tell messages apart passes all the same where none stays.
+    rest = [] if probe.state == "passed" else [name for name in STEPS if name not in done]
     for position, name in enumerate(rest):
         if position == 0 and probe.state == "failed":
             yield Line("bad", str(_LABELS[name][1]), _answer(probe))
@@ -196,6 +198,8 @@ def _hints(code: str, failure: Failure, settings: dict[str, Any]) -> Iterator[Hi
             yield Hint(_("Server names for fetching often begin with pop, pop3 or mail."))
             yield from _port_hints(settings)
             yield Hint(_("Some providers let only certain networks in. Ask whether they refuse this server."))
+        case ErrorClass.CONFIG if code == "uidl_missing":
+            yield Hint(_("Each message is stored here first, and only then deleted there."))
         case ErrorClass.CONFIG if code in ("not_pop3", "starttls_missing"):
             yield from _port_hints(settings)
             yield Hint(_("Ports 993 and 143 are for IMAP, 465 and 587 for sending. Neither will do here."))

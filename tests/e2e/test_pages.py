@@ -26,6 +26,7 @@ INSIDE = [
     "settings/accounts/connect/",
     "settings/accounts/{account}/",
     "settings/accounts/{account}/history/",
+    "settings/accounts/{account}/not-here/",
     "settings/accounts/{account}/delete/",
     "settings/storage/",
     "settings/profile/",
@@ -35,6 +36,7 @@ INSIDE = [
     "console/",
     "console/people/",
     "console/accounts/",
+    "console/fetching/",
 ]
 SIZES = pytest.mark.parametrize("size", [chromium.WIDE, chromium.PHONE], ids=["wide", "phone"])
 

@@ -16,7 +16,6 @@ FORM = {
     "name": "Alice at GMX",
     "password": "correct horse",
     "from_name": "Alice Hartono",
-    "after_fetching": "leave",
 }
 
 

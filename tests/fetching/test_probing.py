@@ -111,6 +111,15 @@ def test_a_server_that_cannot_tell_messages_apart(probe):
     assert names(result)[-1] == "signed_in"
 
 
+@pytest.mark.parametrize("policy", ["after_storing", "after_days", "keep"])
+def test_u3_a_server_without_names_for_mail_will_do_where_none_stays(probe, policy):
+    with MailboxServer([factories.letter()], uidl=False, capabilities=["USER"]) as server:
+        result = probe(server, rules={"delete_policy": policy})
+    assert (result.state, result.error) == (
+        ("passed", "") if policy == "after_storing" else ("failed", "uidl_missing")
+    )
+
+
 def test_nobody_listens(probe):
     with MailboxServer() as server:
         pass
@@ -251,7 +260,6 @@ def test_from_the_form_to_the_account_with_a_real_server(
             "port": server.port,
             "encryption": "ssl",
             "password": server.password,
-            "after_fetching": "leave",
         }
         with django_capture_on_commit_callbacks(execute=True):
             answer = as_alice.post("/o/acme/settings/accounts/connect/test/", form)

@@ -12,12 +12,12 @@ from django.utils import timezone
 from accounts import tenancy
 from accounts.models import AuditEvent, MailAccount
 from fetching.models import FetchSettings, FetchState
+from fetching.wording import clock
 from mailbox.models import Message
 from tests import factories
-from tests.fetching.fetched import rules_of
 
 ACCOUNTS = "/o/acme/settings/accounts/"
-FORM = {"email": "alice@post.example", "name": "Post", "hue": "teal", "after_fetching": "leave"}
+FORM = {"email": "alice@post.example", "name": "Post", "hue": "teal"}
 
 
 @pytest.fixture
@@ -68,11 +68,10 @@ def test_the_page_shows_everything_but_the_password(account, page, as_alice):
 
 def test_names_are_saved_without_a_test(account, page, press):
     set_state(account, first_fetch_done=True, last_success_at=timezone.now())
-    answer = press(page, {**FORM, "reply_to": "sales@acme.example", "after_fetching": "delete"})
+    answer = press(page, {**FORM, "reply_to": "sales@acme.example"})
     assert "Saved." in answer.text
     account = fresh(account)
     assert (account.name, account.hue, account.reply_to) == ("Post", "teal", "sales@acme.example")
-    assert rules_of(account).delete_policy == "after_storing"
     assert account.is_default  # never given up, only taken over
 
 
@@ -139,6 +138,11 @@ def test_what_is_not_named_stays_at_the_end(acme, three, press):
     assert order_of(acme) == ["B", "A", "C"]
 
 
+def test_after_moving_the_card_is_in_sight(acme, three, as_alice):
+    assert as_alice.post(f"{ACCOUNTS}order/", {"up": three[2]}).url == f"{ACCOUNTS}#account-{three[2]}"
+    assert as_alice.post(f"{ACCOUNTS}order/", {"account": three}).url == ACCOUNTS
+
+
 @pytest.mark.parametrize(
     ("way", "place", "order"), [("up", 2, "ACB"), ("down", 0, "BAC"), ("up", 0, "ABC"), ("down", 2, "ABC")]
 )
@@ -160,6 +164,25 @@ def test_fetch_now_claims_and_queues_after_the_commit(account, press, queued):
     answer = press(f"{ACCOUNTS}{account.pk}/fetch/")
     assert "Mail of “Alice at Post” is being fetched." in answer.text
     assert queued == [("fetch", account.organization_id, account.pk, str(state_of(account).lease_token))]
+
+
+def test_a5_a_pause_that_the_provider_wants_is_told_with_its_end(account, press, queued):
+    until = timezone.now() + timedelta(minutes=12)
+    set_state(account, not_before=until)
+    answer = press(f"{ACCOUNTS}{account.pk}/fetch/")
+    assert f"Your provider allows the next fetch at {clock(until)}." in answer.text
+    assert queued == []
+    set_state(account, not_before=timezone.now())
+    assert "is being fetched." in press(f"{ACCOUNTS}{account.pk}/fetch/").text
+
+
+def test_a17_while_another_account_has_the_mailbox_open(acme, bob, account, press, queued):
+    twin = factories.connect(acme, bob, name="Secret name")
+    set_state(twin, lease_token=uuid.uuid4(), lease_until=timezone.now() + timedelta(minutes=1))
+    answer = press(f"{ACCOUNTS}{account.pk}/fetch/")
+    assert "Another account is fetching this mailbox at the moment." in answer.text
+    assert "Secret name" not in answer.text
+    assert queued == []
 
 
 def test_a_running_fetch_is_not_started_again(account, press, queued):
@@ -237,7 +260,11 @@ def test_deleting_takes_the_mail_along(acme, account, press):
 
 
 @pytest.mark.parametrize(
-    "act", ["", "delete/", "default/", "fetch/", "pause/", "resume/", "history/", "progress/"]
+    "act",
+    [
+        *("", "delete/", "default/", "fetch/", "pause/", "resume/", "history/", "progress/"),
+        *("fetching/", "not-here/", "not-here/retry/"),
+    ],
 )
 def test_an_account_is_its_owners_alone(account, as_bob, act):
     url = f"{ACCOUNTS}{account.pk}/{act}"

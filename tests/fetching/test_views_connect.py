@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from html import escape
 
@@ -21,6 +22,7 @@ from tests.fetching.connecting import (
     accounts_of,
     ended,
 )
+from tests.fetching.fetched import rules_of
 
 
 # ── The page ────────────────────────────────────────────────────────────────
@@ -63,6 +65,50 @@ def test_a_full_plan_says_so_instead_of_a_form(acme, as_alice, account):
     page = as_alice.get(CONNECT).text
     assert "allows 1 mail account" in page
     assert "connect-form" not in page
+
+
+def test_rare_choices_are_folded_until_one_is_wrong(acme, as_alice, queued, press):
+    assert '<details class="folded">' in as_alice.get(CONNECT).text
+    answer = press(as_alice, TEST, {**FORM, "delete_policy": "after_days", "delete_after_days": "0"})
+    assert answer.status_code == 422
+    assert '<details class="folded" open>' in answer.text
+    assert queued == []
+
+
+def test_what_was_chosen_comes_back_and_is_saved(acme, as_alice, queued, press):
+    chosen = {
+        "first_fetch": "last_days",
+        "first_days": "7",
+        "delete_policy": "after_days",
+        "delete_after_days": "3",
+    }
+    press(as_alice, TEST, {**FORM, **chosen})
+    test = queued[0][1]
+    page = as_alice.get(CONNECT, {"test": test}).text
+    assert 'value="last_days" checked' in page
+    assert re.search(r'id="id_first_days"[^>]*value="7"', page)
+    ended(test)
+    press(as_alice, SAVE, {"test": test})
+    (account,) = accounts_of(acme)
+    rules = rules_of(account)
+    assert (rules.first_fetch, rules.first_days) == ("last_days", 7)
+    assert (rules.delete_policy, rules.delete_after_days) == ("after_days", 3)
+
+
+def test_u3_a_server_without_names_for_mail_leads_to_the_choice(started, as_alice):
+    done = ["resolved", "connected", "secure", "greeting", "signed_in"]
+    ended(started, "failed", error="uidl_missing", done=done)
+    panel = as_alice.get(f"{TEST}{started}/", headers=HTMX).text
+    assert 'href="#id_delete_policy"' in panel
+    assert "Each message is stored here first" in panel
+    assert 'id="id_delete_policy"' in as_alice.get(CONNECT).text
+
+
+def test_u3_where_none_stays_a_test_without_that_step_has_passed(started, as_alice):
+    ended(started, done=[name for name in probing.STEPS if name != "uidl"])
+    panel = as_alice.get(f"{TEST}{started}/", headers=HTMX).text
+    assert "is-wait" not in panel
+    assert "It works" in panel
 
 
 # ── Testing ─────────────────────────────────────────────────────────────────

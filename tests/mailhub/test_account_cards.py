@@ -10,7 +10,8 @@ import pytest
 from django.utils import timezone
 
 from accounts import tenancy
-from fetching.models import FetchRun, FetchState
+from fetching.models import FetchRun, FetchState, MailServer
+from fetching.wording import clock
 from tests import factories
 
 PAGE = "/o/acme/settings/accounts/"
@@ -99,6 +100,22 @@ def test_a_first_fetch_shows_how_far_it_is(account, as_alice):
     assert 'value="1482" max="2314"' in text
     assert f"/o/acme/settings/accounts/{account.pk}/progress/?card=1" in text
     assert "spin" in text
+
+
+def test_s3_a_server_that_does_not_answer_is_told_on_every_card_that_waits(acme, alice, as_alice):
+    now = timezone.now()
+    for name in ("one", "two", "elsewhere"):
+        host = "pop.other.example" if name == "elsewhere" else "pop.provider.example"
+        account = factories.connect(acme, alice, name=name, username=name, host=host, encryption="ssl")
+        set_state(account, first_fetch_done=True, last_success_at=now, next_run_at=now - timedelta(minutes=1))
+    MailServer.objects.filter(host__startswith="pop.provider").update(
+        failures=7, closed_until=now + timedelta(minutes=20)
+    )
+    text = shown(as_alice)
+    assert text.count("server does not answer at the moment") == 2
+    assert f"Mailhub tries again at {clock(now + timedelta(minutes=20))}. Nothing is lost." in text
+    console = as_alice.get("/o/acme/console/accounts/").text
+    assert console.count("Trying again soon") == 2
 
 
 def test_paused_accounts_are_grey_and_can_be_resumed(account, as_alice):

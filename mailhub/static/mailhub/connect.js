@@ -164,6 +164,8 @@ function goTo(link) {
     showFields = true;
     showServer(chosenPreset());
   }
+  const folded = field.closest("details");
+  if (folded) folded.open = true;
   field.scrollIntoView({ block: "center" });
   field.focus({ preventScroll: true });
 }
@@ -208,8 +210,8 @@ document.addEventListener("htmx:load", (event) => {
 let flagged = null;
 function flag(field) {
   if (flagged && flagged !== field) flagged.removeAttribute("aria-invalid");
-  flagged = field;
-  field?.setAttribute("aria-invalid", "true");
+  flagged = field?.matches(".input, .select") ? field : null;
+  flagged?.setAttribute("aria-invalid", "true");
 }
 
 let said = "";
