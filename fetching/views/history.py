@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db.models import Count, Q, Sum
 from django.db.models.functions import TruncDate
@@ -17,15 +17,11 @@ from django.views.decorators.http import require_safe
 
 from accounts import access
 from accounts.access import MemberRequest
-from accounts.failures import describe
+from accounts.failures import Failure, describe
 from accounts.models import MailAccount
-from fetching import states
-from fetching.models import FetchRun, RemoteMessage
-from fetching.views.common import own_account
-from fetching.wording import duration, number
-
-if TYPE_CHECKING:
-    from django.utils.functional import _StrPromise
+from fetching.models import FetchRun
+from fetching.views.common import head_context, own_account
+from fetching.wording import clock, duration, number
 
 PAGE = 50
 DAYS = 14
@@ -42,16 +38,8 @@ _MARKS = {
     FetchRun.State.FAILED: ("warn", "clock", gettext_lazy("Failed")),
     FetchRun.State.INTERRUPTED: ("warn", "clock", gettext_lazy("Interrupted")),
 }
-_WHY_LEFT: dict[str, _StrPromise] = {
-    RemoteMessage.State.TOO_BIG: gettext_lazy(
-        "Larger than your plan allows. You can read it at the provider."
-    ),
-    RemoteMessage.State.QUARANTINED: gettext_lazy(
-        "Set aside, because fetching failed again and again. You can read it at the provider."
-    ),
-}
 # The chart's drawing space; the style sheet scales it.
-_COLUMN, _HEIGHT = 50, 100
+_COLUMN, _HEIGHT, _BASE = 50, 100, 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +52,34 @@ class Bar:
     y: int
     height: int
     is_today: bool
+    is_highest: bool
 
     @property
     def middle(self) -> int:
         """Where the day's number stands."""
         return self.x + 17
 
+    @property
+    def above(self) -> int:
+        """Where the count stands."""
+        return self.y - 6
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One fetch in the table; `tone` is ok, info, warn or bad, `label` what the icon means."""
+    """One fetch in the table; `tone` is ok, info, warn or bad, `label` what the icon means.
+
+    `result` is one sentence, `span` from when to when fetches in a row were, `counted` the numbers where there is
+    no room for columns.
+    """
 
     run: FetchRun
     tone: str
     icon: str
     label: str
     result: str
+    span: str
+    counted: str
     took: str
 
     @property
@@ -87,14 +87,10 @@ class Row:
         """The class for icon and text."""
         return f"s-{self.tone}c" if self.tone != "info" else ""
 
-
-@dataclass(frozen=True, slots=True)
-class LeftThere:
-    """Messages that will not be fetched: how many, their size in bytes together, and why."""
-
-    count: int
-    size: int
-    why: str
+    @property
+    def at(self) -> datetime:
+        """When it was; of fetches in a row, the last."""
+        return (self.run.finished_at or self.run.started_at) if self.run.times > 1 else self.run.started_at
 
 
 @access.member
@@ -110,14 +106,12 @@ def fetch_history(request: MemberRequest, account: int) -> HttpResponse:
         runs = runs.filter(pk__lt=int(before))
     page = list(runs.order_by("-pk")[: PAGE + 1])
     context = {
-        "account": mail_account,
-        "standing": states.of(mail_account),
+        **head_context(mail_account),
         "rows": [_row(run) for run in page[:PAGE]],
         "older": page[PAGE - 1].pk if len(page) > PAGE else None,
         "is_first_page": not before,
         "show": show,
         "filters": FILTER_LABELS.items(),
-        "left_there": _left_there(mail_account),
         **_fortnight(mail_account),
     }
     return render(request, "settings/accounts/history.html", context)
@@ -125,27 +119,49 @@ def fetch_history(request: MemberRequest, account: int) -> HttpResponse:
 
 def _row(run: FetchRun) -> Row:
     failure = describe(run.error_code) if run.error_code else None
+    tone, icon, label = _MARKS[FetchRun.State(run.state)]
+    if failure and failure.permanent:
+        tone, icon = "bad", "alert"
+    return Row(run, tone, icon, str(label), _result(run, failure), _span(run), _counted(run), _took(run))
+
+
+def _result(run: FetchRun, failure: Failure | None) -> str:
+    if failure:
+        return str(failure.sentence)
+    if run.state == FetchRun.State.INTERRUPTED:
+        return _("Interrupted; the next fetch went on from there.")
+    if run.state == FetchRun.State.RUNNING:
+        return _("Running")
+    if run.stored:
+        return _("New mail")
+    if run.deleted:
+        return _("Deleted at the provider")
+    if run.times > 1:
+        words = ngettext("Nothing new, %(count)s time", "Nothing new, %(count)s times", run.times)
+        return words % {"count": number(run.times)}
+    return _("Nothing new")
+
+
+def _span(run: FetchRun) -> str:
+    if run.times == 1 or run.finished_at is None:
+        return ""
+    return _("from %(start)s to %(end)s") % {"start": clock(run.started_at), "end": clock(run.finished_at)}
+
+
+def _counted(run: FetchRun) -> str:
     parts: list[str] = []
     if run.stored:
         parts.append(ngettext("%(count)s new", "%(count)s new", run.stored) % {"count": number(run.stored)})
     if run.deleted:
         text = ngettext("%(count)s deleted at the provider", "%(count)s deleted at the provider", run.deleted)
         parts.append(text % {"count": number(run.deleted)})
-    words = [", ".join(parts)] if parts else []
-    if failure:
-        words.append(str(failure.sentence))
-    elif run.state == FetchRun.State.INTERRUPTED:
-        words.append(_("Interrupted; the next fetch went on from there."))
-    elif not parts:
-        words.append(_("Running") if run.state == FetchRun.State.RUNNING else _("Nothing new"))
-    tone, icon, label = _MARKS[FetchRun.State(run.state)]
-    if failure and failure.permanent:
-        tone, icon = "bad", "alert"
-    return Row(run, tone, icon, str(label), ". ".join(words), _took(run))
+    return ", ".join(parts)
 
 
 def _took(run: FetchRun) -> str:
     if run.finished_at is None:
+        return ""
+    if run.times > 1:  # how long each took is not kept
         return ""
     seconds = (run.finished_at - run.started_at).total_seconds()
     return duration(seconds) if seconds >= 60 else _("%(seconds)s s") % {"seconds": number(seconds, 1)}
@@ -159,7 +175,7 @@ def _fortnight(account: MailAccount) -> dict[str, Any]:
     sums = runs.aggregate(
         messages=Sum("stored", default=0),
         bytes=Sum("stored_bytes", default=0),
-        fetches=Count("pk"),
+        fetches=Sum("times", default=0),
         failed=Count("pk", filter=FILTERS["trouble"]),
     )
     days = runs.annotate(day=TruncDate("started_at")).values_list("day").annotate(Sum("stored", default=0))
@@ -170,11 +186,6 @@ def _fortnight(account: MailAccount) -> dict[str, Any]:
         day = first + timedelta(days=place)
         messages = by_day.get(day, 0)
         height = max(2, round(_HEIGHT * messages / most)) if messages else 0
-        bars.append(Bar(day, messages, 6 + place * _COLUMN, 110 - height, height, day == today))
+        x, y = 6 + place * _COLUMN, _BASE - height
+        bars.append(Bar(day, messages, x, y, height, day == today, messages == most))
     return {"sums": sums, "bars": bars}
-
-
-def _left_there(account: MailAccount) -> list[LeftThere]:
-    rows = RemoteMessage.objects.filter(account=account, state__in=_WHY_LEFT).values_list("state")
-    counted = rows.annotate(Count("pk"), Sum("size", default=0)).order_by("state")
-    return [LeftThere(count, size, str(_WHY_LEFT[state])) for state, count, size in counted]

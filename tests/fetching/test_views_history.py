@@ -1,15 +1,18 @@
-"""The history page: two weeks at a glance, run by run, and what was left at the provider."""
+"""The history page: two weeks at a glance, then run by run."""
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from accounts import tenancy
-from fetching.models import FetchRun, RemoteMessage
+from fetching.models import FetchRun
 from fetching.views import history
+from fetching.wording import clock
+from tests.fetching.remotes import add_remote
 
 MB = 1_000_000
 
@@ -76,6 +79,7 @@ def test_two_weeks_at_a_glance(page, as_alice, ran):
     assert text.count("<rect") == history.DAYS
     assert 'height="100"' in text  # the day with most
     assert 'height="29"' in text  # 9 of 31
+    assert text.count('class="strong') == 2
 
 
 def test_only_new_mail_or_only_trouble(page, as_alice, ran):
@@ -101,24 +105,54 @@ def test_older_ones_are_a_page_away(page, as_alice, ran, monkeypatch):
         assert as_alice.get(page, {"before": odd}).text.count("run-state") == 2
 
 
-def test_what_was_left_at_the_provider(page, as_alice, account):
-    with tenancy.scope(account.organization_id):
-        for number, (state, code, size) in enumerate(
-            [
-                ("too_big", "message_too_large", 214 * MB),
-                ("too_big", "message_too_large", 120 * MB),
-                ("quarantined", "protocol_error", 5000),
-                ("stored", "", 1),
-            ]
-        ):
-            RemoteMessage.objects.create(
-                organization_id=account.organization_id,
-                account=account,
-                uidl=b"%d" % number,
-                state=state,
-                error_code=code,
-                size=size,
-            )
+def test_what_is_not_here_is_linked(page, as_alice, account):
+    add_remote(account, "too_big")
+    add_remote(account, "quarantined")
     text = " ".join(as_alice.get(page).text.split())
-    assert "2 messages, 334 MB. </strong> Larger than your plan allows." in text
-    assert "1 message, 5 KB. </strong> Set aside" in text
+    assert "2 messages that the provider has or had are not here." in text
+    assert f'href="/o/acme/settings/accounts/{account.pk}/not-here/">Why?' in text
+
+
+def test_fetches_in_a_row_that_found_nothing_are_one_line(page, as_alice, ran):
+    run = ran(3 * HOUR, seconds=70 * 60, times=12, listed=40)
+    text = " ".join(as_alice.get(page).text.split())
+    assert "Nothing new, 12 times" in text
+    assert f"from {clock(run.started_at)} to {clock(run.finished_at)}" in text
+    assert text.count("run-state") == 1
+    assert "<strong>12</strong> fetches" in text
+    assert "1 hour" not in text.partition("Nothing new, 12 times")[2], (
+        "it took seconds each, not all that time"
+    )
+
+
+def test_sums_count_every_fetch(page, as_alice, ran):
+    ran(5 * HOUR, times=30)
+    ran(4 * HOUR, stored=2)
+    ran(3 * HOUR, state="failed", error_code="timeout")
+    text = as_alice.get(page).text
+    assert "<strong>32</strong> fetches" in text
+    assert "<strong>1</strong> with trouble" in text
+
+
+def test_what_the_server_said_is_folded_and_text(page, as_alice, ran):
+    ran(HOUR, state="failed", error_code="server_busy", error_text="<i>come back</i> later")
+    text = as_alice.get(page).text
+    assert "What the server said" in text
+    assert "<q>&lt;i&gt;come back&lt;/i&gt; later</q>" in text
+    ran(HOUR, state="failed", error_code="timeout")
+    assert as_alice.get(page).text.count("What the server said") == 1
+
+
+def test_each_number_has_its_column(page, as_alice, ran):
+    ran(HOUR, listed=2310, stored=31, stored_bytes=1_500_000, deleted=7)
+    text = " ".join(as_alice.get(page).text.split())
+    cells = re.findall(r'<td class="end num[^"]*">([^<]*)</td>', text)
+    assert [cell.strip() for cell in cells] == ["2,310", "31", "1.5 MB", "7", "0.6 s"]
+
+
+def test_the_charts_numbers_can_be_read_without_pointing(page, as_alice, ran):
+    ran(HOUR / 60, stored=1234)
+    ran(timedelta(days=1), stored=9)
+    text = as_alice.get(page).text
+    marks = re.findall(r'<text class="strong([^"]*)"[^>]*>([\d,]+)</text>', text)
+    assert marks == [(" wide-label", "9"), ("", "1,234")], "on a phone the highest alone"
