@@ -11,7 +11,8 @@ from django.urls import reverse
 
 from accounts import services, tenancy
 from accounts.models import Invitation, MailAccount, Organization, User
-from fetching.models import FetchRun, FetchState
+from fetching.models import FetchDefaults, FetchRun, FetchSettings, FetchState, MailServer
+from fetching.services import change_defaults
 from mailbox import models as mailbox_models
 from quotas.models import LedgerEntry, Plan, StorageMeter, Subscription
 from tests import factories
@@ -48,6 +49,7 @@ def houses(acme, umbrella, alice, charlie):
             FetchRun.objects.create(
                 organization=organization, account=account, state="failed", error_code="timeout"
             )
+            change_defaults(factories.membership(organization, owner), {"interval_minutes": 20})
             services.invite(factories.membership(organization, owner), f"new@{name}.example", "member")
     return acme, umbrella
 
@@ -79,6 +81,9 @@ def test_what_is_registered_is_known():
         "LedgerEntry",
         "FetchState",
         "FetchRun",
+        "FetchSettings",
+        "FetchDefaults",
+        "MailServer",
     }
 
 
@@ -147,7 +152,13 @@ def test_accounts_are_found_by_address(desk, houses):
     assert "box@umbrella.example" not in body
 
 
-@pytest.mark.parametrize("model", [MailAccount, FetchState, FetchRun, StorageMeter, LedgerEntry, Invitation])
+@pytest.mark.parametrize(
+    "model",
+    [
+        *(MailAccount, FetchState, FetchRun, FetchSettings, FetchDefaults),
+        *(StorageMeter, LedgerEntry, Invitation),
+    ],
+)
 def test_books_and_fetches_are_only_looked_at(desk, houses, model):
     listing, row = pages_of(model)
     assert desk.post(row, {"host": "evil.example"}).status_code == 403
@@ -157,7 +168,7 @@ def test_books_and_fetches_are_only_looked_at(desk, houses, model):
         assert model.objects.exists()
 
 
-@pytest.mark.parametrize("model", [User, Organization, Subscription])
+@pytest.mark.parametrize("model", [User, Organization, Subscription, MailServer])
 def test_what_others_hang_on_is_not_deleted(desk, houses, model):
     listing, row = pages_of(model)
     assert desk.post(row.replace("/change/", "/delete/"), {"post": "yes"}).status_code == 403
@@ -174,12 +185,16 @@ def test_a_changed_plan_moves_the_limits_of_its_organizations(desk, houses):
         "storage_bytes": 7_000_000,
         "mail_accounts": 3,
         "members": 4,
+        "fetch_minutes": 10,
+        "message_bytes": 5_000_000,
+        "recipients": 100,
     }
     answer = desk.post(reverse("admin:quotas_plan_change", args=[plan.pk]), form)
     assert answer.status_code == 302
     for organization in houses:
         organization.refresh_from_db()
         assert (organization.mail_account_limit, organization.member_limit) == (3, 4)
+        assert (organization.fetch_minutes_limit, organization.message_bytes_limit) == (10, 5_000_000)
     with tenancy.system():
         assert set(StorageMeter.objects.values_list("limit", flat=True)) == {7_000_000}
 
@@ -198,6 +213,22 @@ def test_another_plan_moves_the_limits_of_one_organization(desk, houses):
     with tenancy.system():
         limits = dict(StorageMeter.objects.values_list("organization", "limit"))
     assert limits[acme.pk] == pro.storage_bytes
+
+
+def test_a_servers_seats_can_be_changed_and_nothing_else_of_it(desk, houses):
+    server = MailServer.objects.get()
+    path = reverse("admin:fetching_mailserver_change", args=[server.host])
+    answer = desk.post(path, {"connections": 2, "host": "pop.evil.example", "failures": 99})
+    assert answer.status_code == 302
+    server = MailServer.objects.get()
+    assert (server.host, server.connections, server.failures) == ("127.0.0.1:995", 2, 0)
+
+
+def test_the_desk_shows_neither_leases_nor_what_names_a_mailbox(desk, houses):
+    body = desk.get(pages_of(FetchState)[1]).content.decode()
+    labels = {" ".join(text.split()) for text in re.findall(r"<label[^>]*>([^<]*)</label>", body)}
+    assert "Not before" in labels
+    assert not labels & {"Lease token", "Mailbox", "Seen uidl"}
 
 
 def test_a_plan_in_use_is_not_deleted(desk, houses):
