@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Container
 from datetime import datetime
 from typing import Final
 
@@ -14,7 +15,7 @@ HEADER_LIMIT: Final = 256 * 1024
 
 # A field with its folded lines (RFC 5322, 2.2 and 2.2.3). The first line that is none ends the header, blank or
 # not: servers cut there when they answer TOP.
-_FIELD: Final = re.compile(rb"([!-9;-~]+)[ \t]*:((?:[^\n]*\n[ \t])*[^\n]*)(?:\n|\Z)")
+_FIELD: Final = re.compile(rb"([!-9;-~]++)[ \t]*+:((?:[^\n]*+\n[ \t])*+[^\n]*+)(?:\n|\Z)")
 _MBOX_LINE: Final = re.compile(rb">?From [^\n]*\n")
 _TOLD: Final = (b"message-id", b"date", b"from", b"to", b"subject")
 
@@ -26,7 +27,7 @@ def header_digest(header: bytes) -> bytes | None:
 
     Takes a whole message or what TOP 0 brought. How the fields are folded makes no difference.
     """
-    fields = _fields(header)
+    fields = _fields(header, _TOLD)
     if not fields.get(b"message-id"):
         return None
     told = [name + b":" + fields[name] + b"\n" for name in _TOLD if name in fields]
@@ -35,7 +36,7 @@ def header_digest(header: bytes) -> bytes | None:
 
 def received_at(header: bytes) -> datetime | None:
     """When the last server took the message, else when it says it was written; in UTC, None when neither is known."""
-    fields = _fields(header)
+    fields = _fields(header, (b"received", b"date"))
     for text in (fields.get(b"received", b"").rpartition(b";")[2], fields.get(b"date", b"")):
         date = read_date(text[:200].decode("ascii", "replace"))
         if date is not None:
@@ -43,13 +44,15 @@ def received_at(header: bytes) -> datetime | None:
     return None
 
 
-def _fields(header: bytes) -> dict[bytes, bytes]:
-    """The first of each field by lower-case name, on one line."""
+def _fields(header: bytes, names: Container[bytes]) -> dict[bytes, bytes]:
+    """The first of each field that is asked for, by lower-case name, on one line."""
     header = header[:HEADER_LIMIT]
     fields: dict[bytes, bytes] = {}
     mbox = _MBOX_LINE.match(header)
     position = mbox.end() if mbox else 0
     while field := _FIELD.match(header, position):
-        fields.setdefault(field[1].lower(), b" ".join(field[2].split()))
+        name = field[1].lower()
+        if name in names and name not in fields:
+            fields[name] = b" ".join(field[2].split())
         position = field.end()
     return fields

@@ -124,6 +124,14 @@ class Retrieved:
     file: BinaryIO | None = None
     error: MailError | None = None
 
+    def head(self, size: int) -> bytes:
+        """Its first bytes, before it is read."""
+        if self.file is None:
+            return self.data[:size]
+        head = self.file.read(size)
+        self.file.seek(0)
+        return head
+
     def read(self) -> bytes:
         """The whole message; reading a file also closes it, so it can be read once."""
         if self.file is None:

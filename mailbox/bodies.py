@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from mailbox.charsets import to_text
 from mailbox.headers import one_line
 from mailbox.mime import Part, content_of
+from mailbox.spooled import Raw
 
 ENCODED_LIMIT = 4 * 1024 * 1024  # encoded bytes of one text that are read
 HTML_LIMIT = 1_000_000  # characters of one HTML text that are searched for words
@@ -46,7 +47,7 @@ def is_text(part: Part) -> bool:
     return part.disposition != "attachment" and not (part.disposition and part.filename)
 
 
-def text_of(raw: bytes, part: Part) -> str:
+def text_of(raw: Raw, part: Part) -> str:
     """A text leaf as safe characters, of at most ENCODED_LIMIT encoded bytes."""
     return decoded_text(content_of(raw, part, ENCODED_LIMIT), part)
 

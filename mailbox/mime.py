@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from mailbox.charsets import codec_for, to_text
 from mailbox.headers import BLOCK_LIMIT, Headers, decode, one_line
+from mailbox.spooled import Raw
 
 DEPTH_LIMIT = 64
 PARTS_LIMIT = 2000
@@ -15,6 +16,11 @@ FILENAME_BYTES = 255
 _VALUE_LIMIT = 8 * 1024  # bytes of a Content-Type or Content-Disposition that are read
 _PARAMETERS_LIMIT = 64
 _PARAMETER_LIMIT = 2 * 1024
+_HEAD = 8 * 1024  # most headers are shorter
+_PREAMBLE_LIMIT = 4 * 1024  # bytes before the first boundary that are looked at when it has to be guessed
+_LINE_LIMIT = (
+    80  # bytes behind a delimiter: RFC 2046 section 5.1.1 knows white space there, and old mail "--"
+)
 _CANDIDATES_LIMIT = 20_000  # lines of one multipart that begin like its delimiter
 
 _BLANK_LINE = re.compile(rb"\n\r?\n")
@@ -72,7 +78,7 @@ class Part:
         return ""
 
 
-def split(raw: bytes) -> tuple[Headers, list[Part]]:
+def split(raw: Raw) -> tuple[Headers, list[Part]]:
     """
     The header of the message and its leaves in the order of the message.
 
@@ -114,24 +120,36 @@ def split(raw: bytes) -> tuple[Headers, list[Part]]:
     return headers, leaves
 
 
-def read_headers(raw: bytes, start: int, end: int) -> tuple[Headers, int]:
+def read_headers(raw: Raw, start: int, end: int) -> tuple[Headers, int]:
     """The header block that starts at `start`, and where the body after it begins."""
-    if raw.startswith((b"\r\n", b"\n"), start, end):
-        return Headers(b""), start + (2 if raw.startswith(b"\r", start) else 1)
-    blank = _BLANK_LINE.search(raw, start, end)
-    block = raw[start : min(blank.start() if blank else end, start + BLOCK_LIMIT)]
+    if raw[start : min(end, start + 2)].startswith((b"\r\n", b"\n")):
+        return Headers(b""), start + (2 if raw[start : start + 1] == b"\r" else 1)
+    blank, body = _blank_line(raw, start, end)
+    block = raw[start : min(blank, start + BLOCK_LIMIT)]
     headers = Headers(block)
     if not len(headers):
         return headers, start
     if headers.junk_at_end and len(block) < BLOCK_LIMIT:
         # The blank line is missing, or stands later, inside the text: what is no field begins the body.
         return headers, _line_start(raw, start, block.count(b"\n") + 1 - headers.junk_at_end)
-    return headers, blank.end() if blank else end
+    return headers, body
 
 
-def _line_start(raw: bytes, position: int, lines: int) -> int:
+def _blank_line(raw: Raw, start: int, end: int) -> tuple[int, int]:
+    """Where the blank line that ends a header begins and ends; `end` twice when there is none."""
+    for size in (_HEAD, BLOCK_LIMIT):
+        blank = _BLANK_LINE.search(raw[start : min(end, start + size)])
+        if blank:
+            return start + blank.start(), start + blank.end()
+        if start + size >= end:
+            return end, end
+    found = [(raw.find(line, start + BLOCK_LIMIT - 2, end), len(line)) for line in (b"\n\n", b"\n\r\n")]
+    return min(((at, at + size) for at, size in found if at >= 0), default=(end, end))
+
+
+def _line_start(raw: Raw, position: int, lines: int) -> int:
     for _ in range(lines):
-        position = raw.find(b"\n", position) + 1
+        position = raw.find(b"\n", position, len(raw)) + 1
     return position
 
 
@@ -220,17 +238,17 @@ def clean_filename(name: str) -> str:
     return (stem if ending else name).encode("utf-8")[:room].decode("utf-8", "ignore") + ending
 
 
-def _spans(raw: bytes, part: Part) -> list[tuple[int, int]]:
+def _spans(raw: Raw, part: Part) -> list[tuple[int, int]]:
     """Where the children of a multipart lie; a missing or wrong boundary is guessed (fault M10)."""
     boundary = part.parameters.get("boundary", b"").rstrip()
     spans = _between(raw, part.start, part.end, b"--" + boundary) if boundary else []
     if not spans:
-        guess = _GUESSED_BOUNDARY.match(raw, part.start, part.end)
+        guess = _GUESSED_BOUNDARY.match(raw[part.start : min(part.end, part.start + _PREAMBLE_LIMIT)])
         spans = _between(raw, part.start, part.end, b"--" + guess[1]) if guess else []
     return spans
 
 
-def _between(raw: bytes, start: int, end: int, delimiter: bytes) -> list[tuple[int, int]]:
+def _between(raw: Raw, start: int, end: int, delimiter: bytes) -> list[tuple[int, int]]:
     """
     The spans between the lines that are the delimiter (RFC 2046 section 5.1.1).
 
@@ -245,11 +263,11 @@ def _between(raw: bytes, start: int, end: int, delimiter: bytes) -> list[tuple[i
         if position < 0 or len(spans) == PARTS_LIMIT:
             break
         after = position + len(delimiter)
-        line_end = raw.find(b"\n", after, after + 80 if after + 80 < end else end)
-        rest = raw[after : end if line_end < 0 else line_end]
-        if len(rest) <= 80 and rest.rstrip() in (b"", b"--"):
+        line_end = raw.find(b"\n", after, min(after + _LINE_LIMIT, end))
+        rest = raw[after : min(after + _LINE_LIMIT + 1, end) if line_end < 0 else line_end]
+        if len(rest) <= _LINE_LIMIT and rest.rstrip() in (b"", b"--"):
             if opened >= 0:
-                spans.append((opened, max(opened, position - (raw[position - 1] == 13))))
+                spans.append((opened, max(opened, position - (raw[position - 1 : position] == b"\r"))))
             opened = -1 if rest.rstrip() or line_end < 0 else line_end + 1
             if opened < 0:
                 break
@@ -260,7 +278,7 @@ def _between(raw: bytes, start: int, end: int, delimiter: bytes) -> list[tuple[i
     return spans
 
 
-def content_of(raw: bytes, part: Part, limit: int | None = None) -> bytes:
+def content_of(raw: Raw, part: Part, limit: int | None = None) -> bytes:
     """
     The decoded bytes of a leaf, at most about `limit` of them; broken encodings give what can be had (fault
     M10).
@@ -345,7 +363,7 @@ def cut_uuencoded(text: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:
     return b"".join(kept), files
 
 
-def decoded_size(raw: bytes, part: Part) -> int:
+def decoded_size(raw: Raw, part: Part) -> int:
     """The bytes a leaf decodes to, without decoding: exact for base64 in lines of one length, else close."""
     if part.content is not None:
         return len(part.content)
@@ -357,7 +375,7 @@ def decoded_size(raw: bytes, part: Part) -> int:
     size -= len(tail) - len(padding)
     line_end = raw.find(b"\n", part.start, part.end)
     line = line_end + 1 - part.start if line_end >= 0 else size + 1
-    letters_in_line = line - (2 if raw[line_end - 1] == 13 else 1)
+    letters_in_line = line - (2 if raw[line_end - 1 : line_end] == b"\r" else 1)
     full_lines, rest = divmod(size, line)
     letters = full_lines * letters_in_line + min(rest, letters_in_line if line_end >= 0 else rest)
     return max(0, letters // 4 * 3 - padding[-2:].count(b"="))

@@ -21,6 +21,7 @@ from mailbox.bodies import (
 from mailbox.charsets import safe
 from mailbox.headers import BLOCK_LIMIT, ID_LIMIT, Address, Headers, read_date, read_ids
 from mailbox.mime import Part, content_of, cut_uuencoded, decoded_size, encoding_of, split
+from mailbox.spooled import Raw
 
 __all__ = ["Address", "AttachmentInfo", "Body", "Parsed", "attachment", "by_content_id", "parse", "read_body"]
 
@@ -127,7 +128,7 @@ class Body:
 class _Message:
     """One walk over the bytes: the order of `files` is what positions mean."""
 
-    raw: bytes
+    raw: Raw
     headers: Headers
     texts: list[tuple[list[Part], list[Part]]]
     files: list[Part]
@@ -135,7 +136,7 @@ class _Message:
     is_broken: bool
 
 
-def parse(raw: bytes, *, now: datetime | None = None) -> Parsed:
+def parse(raw: Raw, *, now: datetime | None = None) -> Parsed:
     """
     Read what is kept of a message. Never raises.
 
@@ -155,7 +156,7 @@ def parse(raw: bytes, *, now: datetime | None = None) -> Parsed:
             return Parsed(is_undecodable=True)
 
 
-def _parse(raw: bytes, now: datetime | None) -> Parsed:
+def _parse(raw: Raw, now: datetime | None) -> Parsed:
     message = _read(raw)
     headers = message.headers
     senders = headers.addresses(b"from") or headers.addresses(b"sender")
@@ -202,9 +203,9 @@ def _is_report(message: _Message) -> bool:
     return b"multipart/report" in value and b"delivery-status" in value
 
 
-def _read(raw: bytes) -> _Message:
+def _read(raw: Raw) -> _Message:
     if raw.find(b"\n", 0, BLOCK_LIMIT) < 0 and raw.find(b"\r", 0, BLOCK_LIMIT) >= 0:
-        raw = raw.replace(b"\r", b"\n")
+        raw = raw[:ENCODED_LIMIT].replace(b"\r", b"\n")
     headers, leaves = split(raw)
     read: list[Part] = []
     files: list[Part] = []
@@ -219,8 +220,8 @@ def _read(raw: bytes) -> _Message:
         if part.content_type == "text/html":
             continue
         data = content_of(raw, part, ENCODED_LIMIT)
-        if not data and encoding_of(part) == "base64" and raw[part.start : part.end].strip():
-            is_broken = True
+        if not data and encoding_of(part) == "base64":
+            is_broken |= bool(raw[part.start : min(part.end, part.start + ENCODED_LIMIT)].strip())
         if b"begin " in data:
             data, carried = cut_uuencoded(data)
             files += [_carried(part, name, content) for name, content in carried]

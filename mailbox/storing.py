@@ -9,7 +9,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from sys import getsizeof
+from typing import Any, BinaryIO
 
 import psycopg
 import zstandard
@@ -20,6 +21,7 @@ from psycopg.types.numeric import Int8
 from mailbox import signals
 from mailbox.models import Folder
 from mailbox.parsing import Address, Parsed, parse
+from mailbox.spooled import Spooled, SpooledParts
 
 PART_BYTES = 4 * 1024 * 1024
 ZSTD_LEVEL = 1
@@ -89,12 +91,16 @@ _ATTACHMENT = _insert(
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """One message made ready outside the transaction: parsed, hashed, compressed."""
+    """One message made ready outside the transaction: parsed, hashed, compressed.
+
+    `weight` is how many bytes it holds, in memory or, if it is a large one, on disk.
+    """
 
     parsed: Parsed
     size: int
     sha256: bytes
-    parts: tuple[bytes, ...]
+    parts: Sequence[bytes]
+    weight: int
 
 
 def prepare(raw: bytes) -> Incoming:
@@ -102,12 +108,24 @@ def prepare(raw: bytes) -> Incoming:
     compressor = _compressor()
     view = memoryview(raw)
     starts = range(0, max(len(raw), 1), PART_BYTES)
-    return Incoming(
-        parsed=parse(raw),
-        size=len(raw),
-        sha256=hashlib.sha256(raw).digest(),
-        parts=tuple(compressor.compress(view[start : start + PART_BYTES]) for start in starts),
-    )
+    parts = tuple([compressor.compress(view[start : start + PART_BYTES]) for start in starts])
+    parsed = parse(raw)
+    weight = sum(map(len, parts)) + getsizeof(parsed.text)
+    return Incoming(parsed, len(raw), hashlib.sha256(raw).digest(), parts, weight)
+
+
+def prepare_file(file: BinaryIO) -> Incoming:
+    """The same for a message in a file, which is closed: never more than a part of it is in memory."""
+    with file:
+        raw = Spooled(file)
+        if len(raw) <= PART_BYTES:
+            return prepare(raw[:])
+        compressor, digest, parts = _compressor(), hashlib.sha256(), SpooledParts()
+        for start in range(0, len(raw), PART_BYTES):
+            piece = raw[start : start + PART_BYTES]
+            digest.update(piece)
+            parts.append(compressor.compress(piece))
+        return Incoming(parse(raw), len(raw), digest.digest(), parts, len(raw))
 
 
 _local = threading.local()

@@ -44,7 +44,7 @@ from fetching.pop3.events import (
 )
 
 MAX_MESSAGE: Final = 100 * 1024 * 1024
-STREAM_ABOVE: Final = 1024 * 1024
+STREAM_ABOVE: Final = 4 * 1024 * 1024  # what is stored in one part need not go through a file
 MAX_ROWS: Final = 500_000  # some 100 MB of memory; mailboxes of 100,000 messages exist
 
 _CODE: Final = re.compile(r"\[([^\[\]]{1,64})\]\s*(.*)", re.DOTALL)

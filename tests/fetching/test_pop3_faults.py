@@ -39,9 +39,9 @@ def test_c17_at_every_step(settings, capabilities, command):
         assert source.quit() is False
 
 
-@pytest.mark.parametrize("size", [0, 3, 20, 2_500_000])
+@pytest.mark.parametrize("size", [0, 3, 20, 5_500_000])
 def test_c17_within_a_message(settings, size):
-    server = MailboxServer([letter(1), b"x" * 3_000_000], drop_within=("RETR 2", size))
+    server = MailboxServer([letter(1), b"x" * 6_000_000], drop_within=("RETR 2", size))
     with server, session(settings, server) as source:
         found = source.retrieve([1, 2])
         assert next(found).data == letter(1)
@@ -107,7 +107,7 @@ def test_c2_silence(settings):
 
 
 @pytest.mark.parametrize(
-    "reply", [b"+OK\r\nSubject: ", b"+OK\r\n" + b"x" * 1_200_000], ids=["small", "in pieces"]
+    "reply", [b"+OK\r\nSubject: ", b"+OK\r\n" + b"x" * 4_500_000], ids=["small", "in pieces"]
 )
 def test_c2_a_message_that_drips(settings, reply):
     """Never silent for as long as `command` allows, and yet it ends."""
