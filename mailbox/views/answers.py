@@ -96,7 +96,7 @@ def _parts(
         "changed": rows.filter(pk__in=changed).order_by("pk"),
         "gone": gone,
         "open_id": None if closes else opened,
-        "labelled": rows.filter(pk=opened).first() if opened in labels_of else None,
+        "labelled": rows.filter(pk=opened).first() if opened and opened in labels_of else None,
         "closes": closes,
     }
     response = render(request, "mailbox/_changes.html", context)

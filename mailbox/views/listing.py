@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from django.db.models import Max, QuerySet
 from django.http import Http404, QueryDict
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -231,19 +232,15 @@ def source(request: MemberRequest, place: Place) -> Source:
     A label's list leaves out Spam and Trash.
     """
     visible = Folder.objects.visible_to(request.membership).select_related("account")
-    if place.is_all:
-        inboxes = visible.filter(role=Folder.Role.INBOX)
-        return Source(place, list(inboxes.order_by("account__position", "account_id")))
-    if place.label is None:
-        folders, label = list(visible.filter(pk=place.folder)), None
-    else:
+    if place.label is not None:
         own = Label.objects.visible_to(request.membership).select_related("account")
-        label = own.filter(pk=place.label).first()
+        label = get_object_or_404(own, pk=place.label)
         kept = visible.exclude(role__in=(Folder.Role.SPAM, Folder.Role.TRASH))
-        folders = list(kept.filter(account=label.account_id)) if label else []
-    if not folders:
-        raise Http404
-    return Source(place, folders, label)
+        return Source(place, list(kept.filter(account=label.account_id)), label)
+    if place.folder is not None:
+        return Source(place, [get_object_or_404(visible, pk=place.folder)])
+    inboxes = visible.filter(role=Folder.Role.INBOX)
+    return Source(place, list(inboxes.order_by("account__position", "account_id")))
 
 
 def build(request: MemberRequest, place: Place, message: Message | None = None) -> Listing:
