@@ -187,8 +187,9 @@ class Watch:
         for account, left in rows:
             if left > LEASE_SECONDS + 1:
                 self.violations.add(f"account {account} has a lease of more than {LEASE_SECONDS} s")
-            self.longest_overdue = max(self.longest_overdue, -left)
-            if -left > RECLAIM_SECONDS:
+            if self.impatient:
+                self.longest_overdue = max(self.longest_overdue, -left)
+            if self.impatient and -left > RECLAIM_SECONDS:
                 self.violations.add(
                     f"account {account} was not taken over {RECLAIM_SECONDS} s after its lease"
                 )
@@ -285,7 +286,10 @@ def _rest(instance: Instance, plan: Plan, post: Post, watch: Watch) -> float:
     try:
         while time.monotonic() - started < REST_SECONDS:
             done = soak_checks.progress(instance)
-            if watch.impatient and done.stored == sum(wanted.values()) and done.gone == deleted:
+            elapsed = time.monotonic() - started
+            complete = done.stored == sum(wanted.values()) and done.gone == deleted
+            # The last ones that were killed hold leases until these run out; then others must take over.
+            if watch.impatient and complete and elapsed > LEASE_SECONDS and not done.expired:
                 watch.impatient = False
                 # What is due already is still fetched; nothing else.
                 instance.execute("UPDATE fetching_fetchstate SET next_run_at = now() + interval '1 hour'")

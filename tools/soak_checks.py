@@ -24,14 +24,16 @@ class Progress(NamedTuple):
     stored: int
     gone: int
     leases: int
+    expired: int
 
 
 def progress(instance: Instance) -> Progress:
-    """Messages stored, ledger rows that are gone at the server, leases held."""
+    """Messages stored, ledger rows that are gone at the server, leases held, and of these those that ran out."""
     (row,) = instance.execute(
         "SELECT (SELECT count(*) FROM mailbox_message),"
         " (SELECT count(*) FROM fetching_remotemessage WHERE state = 'gone'),"
-        " (SELECT count(*) FROM fetching_fetchstate WHERE lease_token IS NOT NULL)"
+        " (SELECT count(*) FROM fetching_fetchstate WHERE lease_token IS NOT NULL),"
+        " (SELECT count(*) FROM fetching_fetchstate WHERE lease_until <= statement_timestamp())"
     )
     return Progress(*row)
 
