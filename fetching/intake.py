@@ -171,7 +171,7 @@ def _read(source: Source, wanted: Sequence[Remote], belt: Belt[Ready]) -> None:
     try:
         by_number = {remote.number: remote for remote in wanted}
         for ready in _ready(source.retrieve([remote.number for remote in wanted]), by_number):
-            belt.put(ready, ready.incoming.size if ready.incoming else 0)
+            belt.put(ready, ready.incoming.weight if ready.incoming else 0)
         belt.end()
     except Stopped:
         pass
@@ -184,6 +184,9 @@ def _ready(retrieved: Iterator[Retrieved], by_number: dict[int, Remote]) -> Iter
         remote = by_number[item.number]
         if item.error is not None:
             yield Ready(remote, None, error=item.error)
+        elif item.file is None:
+            yield Ready(remote, storing.prepare(item.data), fingerprints.header_digest(item.data))
         else:
-            raw = item.read()
-            yield Ready(remote, storing.prepare(raw), fingerprints.header_digest(raw))
+            header = fingerprints.header_digest(item.file.read(fingerprints.HEADER_LIMIT))
+            item.file.seek(0)
+            yield Ready(remote, storing.prepare_file(item.file), header)
