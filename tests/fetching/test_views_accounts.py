@@ -206,6 +206,16 @@ def test_pausing_takes_the_lease_from_a_running_fetch(account, press):
     assert (state.status, state.lease_token, state.next_run_at) == ("paused", None, None)
 
 
+@pytest.mark.parametrize("place", ["", "history/", "not-here/"])
+def test_its_pages_offer_to_resume_it(account, as_alice, place):
+    url = f"{ACCOUNTS}{account.pk}/"
+    assert f'action="{url}fetch/"' in as_alice.get(url + place).text
+    set_state(account, status="paused", next_run_at=None)
+    text = as_alice.get(url + place).text
+    assert f'action="{url}resume/"' in text
+    assert f'action="{url}fetch/"' not in text
+
+
 def test_resuming_fetches_at_once(account, press, queued):
     press(f"{ACCOUNTS}{account.pk}/pause/")
     press(f"{ACCOUNTS}{account.pk}/resume/")
