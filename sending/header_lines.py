@@ -136,6 +136,11 @@ def _stands_for_itself(text: str) -> bool:
     return text.isascii() and "=?" not in text
 
 
+def _is_simple(text: str) -> bool:
+    """Whether it may stand between quotes: escapes there are read in too many ways."""
+    return _stands_for_itself(text) and len(text) <= _PHRASE_LIMIT and '"' not in text and "\\" not in text
+
+
 def _mailbox(person: Address, field: str) -> list[str]:
     where = address(person.address, field)
     name = clean(person.name, field)
@@ -145,8 +150,7 @@ def _mailbox(person: Address, field: str) -> list[str]:
 
 
 def _phrase(name: str) -> list[str]:
-    # Escapes within quotes are read in too many ways.
-    if not _stands_for_itself(name) or len(name) > _PHRASE_LIMIT or '"' in name or "\\" in name:
+    if not _is_simple(name):
         return encoded_words(name, _PHRASE_LIMIT)
     words = name.split(" ")
     return words if all(_ATOM.fullmatch(word) for word in words) else [f'"{name}"']
@@ -185,9 +189,8 @@ def _q(char: str) -> str:
 
 
 def _parameter(name: str, text: str) -> Iterator[str]:
-    if text.isascii() and len(text) <= _PHRASE_LIMIT:
-        escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-        yield f"{name}={text}" if _TOKEN.fullmatch(text) else f'{name}="{escaped}"'
+    if _is_simple(text):
+        yield f"{name}={text}" if _TOKEN.fullmatch(text) else f'{name}="{text}"'
         return
     units = [chr(byte) if byte in _PARAMETER_SAFE else f"%{byte:02X}" for byte in text.encode()]
     sections = list(_sections(units, LINE - len(f" {name}*99*={_CHARSET};")))

@@ -94,10 +94,10 @@ def _fresh(people: Iterable[Address], seen: set[str]) -> tuple[Address, ...]:
 
 def base_subject(subject: str) -> str:
     """The subject without what answering and passing on put before it, in whatever language and how often."""
-    rest = " ".join(subject.split())
-    while (found := _PREFIX.match(rest)) is not None:
-        rest = rest[found.end() :].strip()
-    return rest
+    text, start = " ".join(subject.split()), 0
+    while (found := _PREFIX.match(text, start)) is not None:
+        start = found.end()
+    return text[start:].strip()
 
 
 def reply_subject(subject: str) -> str:

@@ -6,6 +6,7 @@ import contextlib
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from sending.addresses import AddressError, ascii_domain, for_sending, key
@@ -74,6 +75,7 @@ def test_sent_the_same_address(one, other, same):
     assert (key(one) == key(other)) is same
 
 
+@hypothesis_settings(deadline=None)
 @given(st.text(max_size=80))
 def test_sent_any_text_is_an_address_or_an_error(text):
     key(text)
@@ -87,6 +89,7 @@ def test_sent_any_text_is_an_address_or_an_error(text):
     assert key(sent) == key(text)
 
 
+@hypothesis_settings(deadline=None)
 @given(st.text(alphabet="abcäöüßéñ例.-_xn", max_size=40))
 def test_sent_domains_are_ascii_or_refused(domain):
     with contextlib.suppress(AddressError):

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from sending import bounces
@@ -83,8 +84,6 @@ def test_sent_the_bounce_of_the_corpus():
 
 
 GOOGLE = """Reporting-MTA: dns; googlemail.example
-Received-From-MTA: dns; ada@example.org
-Arrival-Date: Sun, 22 Nov 2026 18:42:00 -0800 (PST)
 X-Original-Message-ID: <2c5c8f@example.org>
 
 Final-Recipient: rfc822; bob@post.example
@@ -93,18 +92,15 @@ Status: 5.1.1
 Remote-MTA: dns; mx.post.example. (192.0.2.1, the server for the domain post.example.)
 Diagnostic-Code: smtp; 550-5.1.1 The email account that you tried to reach does not exist.
  550 5.1.1  https://support.example/?p=NoSuchUser
-Last-Attempt-Date: Sun, 22 Nov 2026 18:42:01 -0800 (PST)
 """
 EXIM = """Reporting-MTA: dns; host.example
 
 Action: failed
 Final-Recipient: rfc822;bob@post.example
 Status: 5.0.0
-Remote-MTA: dns; mx.post.example
 Diagnostic-Code: smtp; 550 no such user
 """
 EXCHANGE = """Reporting-MTA: dns;AM0PR01.prod.example
-Received-From-MTA: dns;VI1PR01.prod.example
 Arrival-Date: Mon, 23 Nov 2026 02:42:00 +0000
 
 Final-Recipient: rfc822;bob@post.example
@@ -113,14 +109,11 @@ Status: 5.1.10
 Diagnostic-Code: smtp;550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup
 """
 SENDMAIL = """Reporting-MTA: dns; sm.example
-Arrival-Date: Mon, 23 Nov 2026 02:42:00 GMT
 
 Final-Recipient: RFC822; bob@post.example
 Action: failed
 Status: 5.7.1
-Remote-MTA: DNS; mx.post.example
 Diagnostic-Code: SMTP; 554 5.7.1 Rejected
-Last-Attempt-Date: Mon, 23 Nov 2026 02:42:01 GMT
 
 Original-Recipient: rfc822; team@post.example
 Final-Recipient: RFC822; zoe@elsewhere.example
@@ -348,6 +341,7 @@ def test_sent_hostile_reports_take_no_time(status):
     assert time.monotonic() - started < 5
 
 
+@hypothesis_settings(deadline=None)
 @given(st.binary(max_size=300), st.binary(max_size=200), st.binary(max_size=100))
 def test_sent_any_bytes_are_read(status, original, headers):
     raw = (
@@ -386,6 +380,7 @@ PIECES = [
 ]
 
 
+@hypothesis_settings(deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=40).map("".join))
 def test_sent_any_status_is_read(status):
     check(report(status))

@@ -126,8 +126,7 @@ def test_sent_any_file_name(name):
     part = stdlib(raw).get_payload()[1]
     wanted = one_line(name)
     found = part.get_filename() or ""
-    # What looks like an encoded word is decoded by some readers and not by others; it is no danger either way.
-    assert found == wanted or "=?" in wanted
+    assert found == wanted
     assert sorted(key.lower() for key, _ in part.items()) == [
         "content-disposition",
         "content-transfer-encoding",

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 from hypothesis import example, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from sending.composing import Address, compose
@@ -207,6 +208,7 @@ def tags(source: str) -> list[object]:
     return reader.tags
 
 
+@hypothesis_settings(deadline=None)
 @given(st.text(max_size=60), st.text(alphabet="<>\"'&{}/=x a\r\n", max_size=60))
 @example("<script>", "{{ name }}")
 def test_sent_no_value_becomes_markup(name, email):
@@ -216,6 +218,7 @@ def test_sent_no_value_becomes_markup(name, email):
     assert fill_text(source, Values(name=name, email=email)).count("\n") == 0
 
 
+@hypothesis_settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from(["{{", "}}", "{", "}", " ", "name", "x", "<", ">", '"', "\n", "&nbsp;"]), max_size=30

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from mailbox.parsing import attachment
+from sending.composing import Attachment, InlineImage
 from sending.smtp_client import Phase, Verdict
+from tests.mailbox.letters import PNG
+from tests.sending.letters import composed, ours
 from tests.sending.sessions import BOB, MESSAGE, USERNAME, probed, send
 from tests.servers.real_smtp import RealServer
 from tests.servers.tls import make_ca
@@ -65,3 +69,19 @@ def test_sent_a_real_server_takes_utf8(settings, start):
         found, _ = send(settings, server, "ssl", to=("zoë@post.example",), message=message)
     assert found.verdict is Verdict.ACCEPTED
     assert server.accepted == [(USERNAME, ["zoë@post.example"], message)]
+
+
+def test_sent_a_composed_message_arrives_byte_for_byte(settings, start):
+    files = (Attachment("Übersicht.pdf", "application/pdf", bytes(range(256)) * 4000),)
+    page = '<p>Grüße</p><p>.</p><img src="cid:map@example.org">'
+    image = InlineImage("map@example.org", "map.png", "image/png", PNG)
+    raw = composed(text=None, html=page, images=(image,), attachments=files, subject="Grüße")
+    with start("ssl") as server:
+        found, _ = send(settings, server, "ssl", message=raw)
+    assert found.verdict is Verdict.ACCEPTED
+    ((_, _, arrived),) = server.accepted
+    assert arrived == raw
+    parsed, body = ours(arrived)
+    assert parsed.subject == "Grüße"
+    assert page in body.html
+    assert [attachment(arrived, info.position)[1] for info in parsed.attachments] == [PNG, files[0].content]

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from sending.composing import Address, compose
@@ -345,6 +346,7 @@ def test_sent_one_lost_field_does_not_start_a_loop(lost):
     assert isinstance(decide(reply, ON, JUST_NOW, own=bob, ours=bob, now=NOW), Reason)
 
 
+@hypothesis_settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_sent_any_bytes_are_judged(raw):
     facts = facts_of(raw)
@@ -352,6 +354,7 @@ def test_sent_any_bytes_are_judged(raw):
     assert isinstance(decide(facts, ON, JUST_NOW, own=OWN, ours=OURS, now=NOW), Answer | Reason)
 
 
+@hypothesis_settings(deadline=None)
 @given(st.text(max_size=60))
 def test_sent_any_path_is_judged(path):
     raw = b"Return-Path: <" + path.encode("utf-8", "surrogatepass") + b">\r\n" + letter_to_ada(path=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from sending.smtp import commands
@@ -98,6 +99,7 @@ def test_sent_passwords_are_in_no_repr():
     assert "AGEAYg" not in repr(commands.auth("PLAIN", "AGEAYg=="))
 
 
+@hypothesis_settings(deadline=None)
 @given(st.text(max_size=40))
 def test_sent_whatever_an_address_is_it_makes_one_line_or_none(text):
     for build in (commands.mail_from, commands.rcpt_to):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from sending.smtp import Connection, LocalProtocolError, RemoteProtocolError, State, UnexpectedEnd, commands
@@ -251,6 +252,7 @@ PIECES = [
 soup = st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=3)), max_size=30).map(b"".join)
 
 
+@hypothesis_settings(deadline=None)
 @given(soup, st.integers(1, 7), st.sampled_from(["greeting", "starttls", "auth", "data", "content"]))
 def test_sent_garbage_gives_replies_or_an_error_the_same_however_it_is_cut(data, size, where):
     def prepared() -> Connection:

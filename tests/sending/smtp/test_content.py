@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from sending.smtp import content
@@ -55,6 +56,7 @@ def test_sent_what_a_message_needs():
     assert not content.has_utf8_header(b"To: \xe4@b.example\r\n\r\nx\r\n")
 
 
+@hypothesis_settings(deadline=None)
 @given(st.lists(st.sampled_from([b".", b"..", b"a", b"", b".a", b"\xff"]), max_size=20))
 def test_sent_stuffing_is_undone_by_any_server(lines):
     message = b"".join(line + b"\r\n" for line in lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from sending.smtp.errors import RemoteProtocolError
@@ -124,6 +125,7 @@ def test_sent_several_replies_in_one_block():
     assert not reader.is_midway
 
 
+@hypothesis_settings(deadline=None)
 @given(st.binary(max_size=300), st.integers(1, 40))
 def test_sent_any_bytes_are_read_the_same_however_they_are_cut(data, size):
     def run(step: int) -> tuple[list[Reply], str]:
