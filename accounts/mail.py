@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.conf import settings
@@ -48,6 +49,31 @@ def account_needs_you(account: MailAccount, failure: Failure) -> None:
             remedy=str(failure.remedy),
             url=_address("mail_account_edit", account.organization.slug, account.pk),
         )
+
+
+def address_code(
+    user: User, organization: str, slug: str, address: str, code: str, *, minutes: int, language: str
+) -> None:
+    """The code that proves an address to be its asker's; it may reach somebody who has never heard of us."""
+    with translation.override(language or user.language or settings.LANGUAGE_CODE):
+        _send(
+            address,
+            _("Is %(address)s yours?") % {"address": address},
+            "email/address_code.txt",
+            address=address,
+            person=_unlinked(str(user)),
+            email=user.email,
+            organization=_unlinked(organization),
+            code=f"{code[:3]} {code[3:]}",
+            minutes=minutes,
+            url=_address("addresses", slug),
+        )
+
+
+def _unlinked(name: str) -> str:
+    """A name as strangers may read it: one line, short, and nothing that a mail program makes a link of."""
+    line = " ".join(name.split())
+    return re.sub(r"(?<=\S)([.:@/])(?=\S)", r"\1 ", line)[:80]
 
 
 def _address(name: str, *args: Any) -> str:

@@ -68,28 +68,31 @@ def usable(membership: Membership) -> list[Identity]:
 
 def obstacle(identity: Identity, proven: frozenset[str] | None = None) -> Obstacle | None:
     """What keeps the address from being used; `proven` is what `proofs.proven` says of the account's owner."""
-    account = identity.account
-    server = servers.of(account)
+    server = servers.of(identity.account)
     if server is None or not servers.is_settled(server):
         return Obstacle.NO_RELAY if server is not None and not server.is_custom else Obstacle.NOT_SET_UP
+    waiting = unproven(identity, proven)
+    if not waiting:
+        return None
+    return Obstacle.UNPROVEN if waiting[0] == identity.address else Obstacle.REPLY_UNPROVEN
+
+
+def unproven(identity: Identity, proven: frozenset[str] | None = None) -> list[str]:
+    """Which of its two addresses, that of the sender and that for replies, a code must still prove, in this order."""
     if proven is None:
-        proven = proofs.proven(identity.organization_id, account.owner_id)
-    if not (identity.is_login and server.is_custom) and not proofs.covers(proven, identity.address):
-        return Obstacle.UNPROVEN
-    if identity.reply_to and not _may_be_answered_at(identity, proven):
-        return Obstacle.REPLY_UNPROVEN
-    return None
-
-
-def _may_be_answered_at(identity: Identity, proven: frozenset[str]) -> bool:
-    if proofs.covers(proven, identity.reply_to):
-        return True
+        proven = proofs.proven(identity.organization_id, identity.account.owner_id)
     server = servers.of(identity.account)
-    if server is None or not server.is_custom:
-        return False
-    # An alias that is answered at the address of the account itself.
-    logins = identity.account.identities.filter(is_login=True).values_list("address", flat=True)
-    return addresses.key(identity.reply_to) in map(addresses.key, logins)
+    # What a server has shown counts for mail that it takes itself.
+    has_login = server is not None and server.is_custom
+    waiting = []
+    if not (identity.is_login and has_login) and not proofs.covers(proven, identity.address):
+        waiting.append(identity.address)
+    if identity.reply_to and not proofs.covers(proven, identity.reply_to):
+        # An alias may be answered at the address of the account itself.
+        logins = identity.account.identities.filter(is_login=True).values_list("address", flat=True)
+        if not has_login or addresses.key(identity.reply_to) not in map(addresses.key, logins):
+            waiting.append(identity.reply_to)
+    return waiting
 
 
 def why_not(identity: Identity) -> _StrPromise | str:

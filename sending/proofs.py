@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from allauth.account.models import EmailAddress
 from django.core.cache import cache
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import gettext_lazy as _
@@ -108,7 +108,8 @@ def order(membership: Membership, address: str) -> AddressProof:
             raise TooMany(_("No more codes go to this address today. Try again tomorrow."))
         _count(membership, address)
         proof.sent_at, proof.sent_today = now, proof.sent_today + 1
-        proof.code_hash, proof.expires_at = "", None  # the task makes it, so that it waits in no queue
+        # The task makes the code, so that it waits in no queue.
+        proof.code_hash, proof.expires_at, proof.tries = "", None, 0
         proof.save()
     return proof
 
@@ -122,6 +123,17 @@ def writable(address: str) -> str:
     if not found or not found.isascii() or '"' in found or found.endswith("]"):
         raise NotWritable(_("Mailhub cannot write to this address. Use one with plain letters."))
     return found
+
+
+def _of(membership: Membership, address: str) -> QuerySet[AddressProof]:
+    """The member's row for an address, if there is one."""
+    try:
+        address = writable(address)
+    except NotWritable:
+        return AddressProof.objects.none()
+    return AddressProof.objects.filter(
+        organization=membership.organization_id, user=membership.user_id, address__iexact=address
+    )
 
 
 def _row(membership: Membership, address: str) -> AddressProof:
@@ -176,22 +188,35 @@ def _hash(proof: AddressProof, code: str) -> str:
     return salted_hmac("sending.proofs", text, algorithm="sha256").hexdigest()
 
 
-# ── Typing it in ────────────────────────────────────────────────────────────
-def confirm(membership: Membership, address: str, code: str) -> None:
-    """Prove the address by the code that was mailed to it. Raises ProofError; a wrong try counts all the same."""
-    own = AddressProof.objects.filter(organization=membership.organization_id, user=membership.user_id)
-    proof = own.filter(address__iexact=writable(address)).first()
+def waiting(membership: Membership, address: str) -> AddressProof | None:
+    """The row of a code that is on its way, or can still be typed in; None when another must be sent."""
     now = timezone.now()
+    proof = _of(membership, address).filter(verified_at=None).first()
+    if proof is None or proof.sent_at is None or proof.tries >= TRIES:
+        return None
+    until = proof.expires_at or proof.sent_at + timedelta(minutes=MINUTES)
+    return proof if until > now else None
+
+
+# ── Typing it in ────────────────────────────────────────────────────────────
+def confirm(membership: Membership, address: str, code: str) -> ProofError | None:
+    """Prove the address by the code that was mailed to it; returns what was wrong, None when it is proven.
+
+    Returned, not raised: an error that leaves the transaction would take back that a try was made.
+    """
+    own, now = _of(membership, address), timezone.now()
+    proof = own.first()
     if proof is None or not proof.code_hash or proof.expires_at is None or proof.expires_at <= now:
-        raise UsedUp(_("This code is no longer good. Send a new one."))
+        return UsedUp(_("This code is no longer good. Send a new one."))
     # Counted before it is looked at, so that tries at the same moment are so many tries.
-    counted = own.filter(pk=proof.pk, code_hash=proof.code_hash, tries__lt=TRIES)
+    counted = own.filter(code_hash=proof.code_hash, tries__lt=TRIES)
     if not counted.update(tries=F("tries") + 1):
-        raise UsedUp(_("There were too many wrong tries. Send a new code."))
+        return UsedUp(_("There were too many wrong tries. Send a new code."))
     typed = re.sub(r"[\s-]", "", code)
     if not constant_time_compare(_hash(proof, typed), proof.code_hash):
-        raise _wrong(TRIES - proof.tries - 1)
-    own.filter(pk=proof.pk).update(verified_at=now, code_hash="", expires_at=None)
+        return _wrong(TRIES - proof.tries - 1)
+    own.update(verified_at=now, code_hash="", expires_at=None)
+    return None
 
 
 def _wrong(left: int) -> ProofError:

@@ -145,3 +145,11 @@ def test_a_zone_full_of_addresses_is_not_tried_to_the_end(monkeypatch):
     answers(monkeypatch, *[f"8.8.8.{last}" for last in range(1, 200)])
     assert refusal(hosts.connect, "mail.example.com", 995, timeout=5) == "unreachable"
     assert tried == [f"8.8.8.{last}" for last in range(1, 9)]
+
+
+def test_what_the_operator_names_may_be_anywhere(listener):
+    with hosts.connect("127.0.0.1", listener, timeout=5, protocol="smtp", by_operator=True) as sock:
+        assert sock.getpeername()[1] == listener
+    with hosts.connect("localhost", listener, timeout=5, protocol="smtp", by_operator=True) as sock:
+        assert sock.getpeername()[1] == listener
+    assert refusal(hosts.connect, "127.0.0.1", listener, timeout=5, protocol="smtp") == "host_invalid"
