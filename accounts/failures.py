@@ -186,8 +186,7 @@ FAILURES: dict[str, Failure] = {
         _("The provider asks for a pause between two fetches."),
         _("Wait a few minutes; mail waits at the provider and nothing is lost."),
     ),
-    # Sending: the server. What is tried again by itself and what waits for a person is said by the verdict on
-    # the message (sending.smtp_client), not by these.
+    # Sending: the server. Whether a message is tried again says its verdict (sending.smtp_client), not these.
     "not_smtp": _permanent(
         ErrorClass.CONFIG,
         _("What answers at this address is not an SMTP server."),

@@ -54,6 +54,7 @@ CODES = [
     "sending_too_slow",
     "sending_not_set_up",
     "maybe_sent",
+    "sender_not_proven",
     "sender_refused",
     "relay_refused",
     "recipient_refused",
