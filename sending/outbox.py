@@ -1,6 +1,6 @@
 """The outbox: messages are frozen here, and this is what their owner may do with them until they have gone.
 
-Nothing here talks to a server or orders that it be done: whoever calls orders `tasks.send_due` on commit.
+Nothing here talks to a server or orders that it be done: whoever calls has `tasks.order` do so on commit.
 """
 
 from __future__ import annotations
@@ -211,13 +211,13 @@ def arrived(outgoing: OutgoingMessage) -> None:
 
 
 def send_again(outgoing: OutgoingMessage, *, attempts: int) -> None:
-    """Once more to everybody who may not have it, or has refused it: the owner takes a second copy upon themselves.
+    """Once more: to those who may not have it, and then a second copy is upon the owner; else to those who refused.
 
     `attempts` is what they saw: a page from before another try decides nothing. Raises TooLate.
     """
     with transaction.atomic():
         row = _locked(outgoing)
-        again = row.recipients.filter(state__in=(To.UNKNOWN, To.REFUSED))
+        again = row.recipients.filter(state=To.UNKNOWN if row.state == State.UNKNOWN else To.REFUSED)
         if row.state not in ENDED or row.attempts != attempts or not again.exists() or not row.parts.exists():
             raise TooLate
         again.update(state=To.WAITING, failure="", code=None, status="", text="")

@@ -91,8 +91,9 @@ def handed_back(account: MailAccount, message_ids: Sequence[int]) -> list[tuple[
 _HANDED_BACK = """
 SELECT outgoing.id, message.id
 FROM mailbox_message AS message JOIN sending_outgoingmessage AS outgoing USING (account_id, message_id)
+    JOIN mailbox_folder AS folder ON folder.id = message.folder_id
 WHERE message.account_id = %s AND message.id = ANY(%s) AND message.message_id <> ''
-    AND outgoing.state <> 'cancelled' AND outgoing.sent_copy_id IS DISTINCT FROM message.id"""
+    AND outgoing.state <> 'cancelled' AND folder.role <> 'sent'"""  # our own copies, as they are filed
 
 
 def adopt(organization_id: int, outgoing_id: int, message_id: int) -> bool:
