@@ -135,6 +135,10 @@ CELERY_TASK_ROUTES = {
     "fetching.tasks.fetch_account": {"queue": "fetch"},
     "fetching.tasks.fetch_slow_account": {"queue": "fetch_slow"},
     "fetching.tasks.probe": {"queue": "fetch"},
+    # A queue of its own, so that a message a person has sent waits behind nothing that is fetched.
+    "sending.tasks.send_due": {"queue": "send"},
+    "sending.tasks.send_claimed": {"queue": "send"},
+    "sending.tasks.probe": {"queue": "send"},
 }
 # The lease of a fetch decides when it may run again (fetching/schedule.py), not the broker: acknowledge early.
 CELERY_TASK_ACKS_LATE = False
@@ -151,7 +155,9 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 4.5},
     },
+    "send what is due": {"task": "sending.tasks.dispatch", "schedule": 5.0, "options": {"expires": 4.5}},
     "tidy up": {"task": "fetching.tasks.tidy", "schedule": 3600.0, "options": {"expires": 1800.0}},
+    "tidy up sending": {"task": "sending.tasks.tidy", "schedule": 3600.0, "options": {"expires": 1800.0}},
 }
 
 # ── People ──────────────────────────────────────────────────────────────────

@@ -28,7 +28,7 @@ from mailhub.embedded_home import ServerFolder, postgres_software
 from mailhub.embedded_postgres import PostgresServer
 
 ROOT = Path(__file__).resolve().parents[2]
-APPLICATION = ("migrate", "web", "fetch", "slow", "work", "beat")
+APPLICATION = ("migrate", "web", "fetch", "slow", "send", "work", "beat")
 GIVEN = {
     "MAILHUB_URL": "https://mail.example.com",
     "SECRET_KEY": "0123456789" * 6,
@@ -162,7 +162,7 @@ def test_every_service_is_watched_and_waits_for_what_it_needs(compose: dict[str,
             assert service["restart"] == "no"
         else:
             assert service["healthcheck"]["test"][0].startswith("CMD"), name
-    for name in ("web", "fetch", "slow", "work", "beat"):
+    for name in ("web", "fetch", "slow", "send", "work", "beat"):
         assert services[name]["depends_on"] == {
             "postgres": {"condition": "service_healthy"},
             "valkey": {"condition": "service_healthy"},
@@ -213,7 +213,7 @@ def test_the_broker_is_configured_as_the_embedded_one(compose: dict[str, Any]) -
     }
 
 
-@pytest.mark.parametrize("service", ["fetch", "slow", "work", "beat"])
+@pytest.mark.parametrize("service", ["fetch", "slow", "send", "work", "beat"])
 def test_celery_understands_the_commands(compose: dict[str, Any], service: str, tmp_path: Path) -> None:
     """Every option is known to this version of Celery: with --help it only looks at them."""
     command = compose["services"][service]["command"]

@@ -58,7 +58,7 @@ class Run:
 
     def programs(self) -> dict[str, int]:
         """The processes this run has started, by a word of their command line."""
-        words = ("gunicorn", "fetch@", "slow@", "work@", "beat")
+        words = ("gunicorn", "fetch@", "slow@", "send@", "work@", "beat")
         known = json.loads((self.home / "up.json").read_text())[1:]
         return {word: process["pid"] for word in words for process in known if word in process["command"]}
 
@@ -122,7 +122,7 @@ class TestWhole:
         assert str(home / "outbox") in run.output
         with urllib.request.urlopen(f"http://127.0.0.1:{run.port}/health/", timeout=10) as answer:
             assert answer.status == 200
-        assert set(run.programs()) == {"gunicorn", "fetch@", "slow@", "work@", "beat"}
+        assert set(run.programs()) == {"gunicorn", "fetch@", "slow@", "send@", "work@", "beat"}
         assert running_supervisor(home) == run.process.pid
 
         second = run_up()

@@ -1,10 +1,11 @@
-"""What the tests of the outbox share: a server that takes mail from Ada, and her account."""
+"""What the tests of sending share: a server that takes mail from Ada, her account, a queue, a browser's button."""
 
 from __future__ import annotations
 
 import pytest
 
 from accounts.models import MailAccount
+from sending import tasks
 from tests.sending.outgoing import sender
 from tests.servers.smtp import SubmissionServer
 
@@ -20,3 +21,25 @@ def server(settings):
 def ada(acme, alice, server) -> MailAccount:
     """Alice's account that can send, under the name of Ada."""
     return sender(acme, alice, server)
+
+
+@pytest.fixture
+def queued(monkeypatch) -> list[tuple]:
+    """Tests and codes that were ordered, instead of a worker."""
+    calls: list[tuple] = []
+    for name in ("probe", "send_code"):
+        monkeypatch.setattr(
+            getattr(tasks, name), "delay", lambda *args, name=name: calls.append((name, *args))
+        )
+    return calls
+
+
+@pytest.fixture
+def press(django_capture_on_commit_callbacks):
+    """Post and commit, as one request of a real server does."""
+
+    def post(client, url, data=None, **headers):
+        with django_capture_on_commit_callbacks(execute=True):
+            return client.post(url, data or {}, headers=headers)
+
+    return post

@@ -27,7 +27,7 @@ from mailhub.supervisor import Child, Supervisor, end_leftovers, running_supervi
 
 READY_SECONDS = 120  # a start takes seconds, on a machine that has nothing else to do
 # Threads wait for mail servers, so many fit into one process; what reckons (parsing, exports) gets few.
-FETCH_THREADS, SLOW_THREADS, WORK_THREADS = 32, 8, 4
+FETCH_THREADS, SLOW_THREADS, SEND_THREADS, WORK_THREADS = 32, 8, 8, 4
 WEB_WORKERS, WEB_THREADS = 2, 8
 
 
@@ -151,6 +151,7 @@ def _programs(port: int, log_level: str) -> dict[str, list[str]]:
         "web": gunicorn.split(),
         "fetch": [*as_root, *f"{worker} -Q fetch -n fetch@%h -c {FETCH_THREADS}".split()],
         "slow": [*as_root, *f"{worker} -Q fetch_slow -n slow@%h -c {SLOW_THREADS}".split()],
+        "send": [*as_root, *f"{worker} -Q send -n send@%h -c {SEND_THREADS}".split()],
         "work": [*as_root, *f"{worker} -Q work -n work@%h -c {WORK_THREADS}".split()],
         # Exactly one clock: two would order every fetch twice.
         "clock": f"{celery} beat --loglevel {log_level} --pidfile=".split(),
@@ -169,6 +170,7 @@ def _visitors_mailbox(home: Path) -> str:
     provider = demo.details(home)
     box = provider.mailboxes[-1]
     server = {"host": provider.host, "port": provider.pop3s_port, "encryption": "ssl"}
+    server["smtp_port"] = provider.smtp_port
     login = {"username": box.username, "password": box.password}
     return json.dumps({"address": box.address, "name": box.name} | server | login)
 

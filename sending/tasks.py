@@ -1,0 +1,126 @@
+"""Tasks: doors of a few lines that take ids and may run twice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import partial
+
+from celery import shared_task
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import mail, tenancy
+from mailbox.models import Message
+from sending import absences, claims, delivery, probing, proofs, returned, sent_copies, tidying
+from sending.claims import Claim
+from sending.models import AddressProof, OutgoingMessage
+
+DISPATCH_LIMIT = 200
+# What is due within so many seconds is ordered at once; what is due later is found by the tick.
+SOON_SECONDS = 15
+# A worker goes on with the next message of the same account for so long, then it is the turn of others.
+TURN_SECONDS = 10
+
+
+@shared_task
+def send_code(organization_id: int, proof_id: int, language: str) -> None:
+    """Make the code that was ordered and mail it; the second time there is nothing to do."""
+    with tenancy.scope(organization_id):
+        code = proofs.make_code(proof_id)
+        proof = AddressProof.objects.select_related("user", "organization").get(pk=proof_id)
+    if code:
+        mail.address_code(
+            proof.user,
+            proof.organization.name,
+            proof.organization.slug,
+            proof.address,
+            code,
+            minutes=proofs.MINUTES,
+            language=language,
+        )
+
+
+@shared_task(expires=120)
+def probe(probe_id: str) -> None:
+    """Test the settings a person has typed in; the page polls the result."""
+    probing.run(probe_id)
+
+
+# ── The outbox ──────────────────────────────────────────────────────────────
+def order(outgoing: OutgoingMessage) -> None:
+    """Once this is committed, have the message sent when it is due. Should the order get lost, the tick finds it."""
+    seconds = max(0.0, (outgoing.due_at - timezone.now()).total_seconds())
+    if seconds <= SOON_SECONDS:
+        # A little later, because the clock of the database decides.
+        countdown = seconds + 0.5 if seconds else None
+        send = partial(
+            send_due.apply_async, (outgoing.organization_id, outgoing.account_id), countdown=countdown
+        )
+        transaction.on_commit(send)
+
+
+@shared_task
+def send_due(organization_id: int, account_id: int) -> None:
+    """Send what is due from an account; nothing, when somebody is at it or it has to wait."""
+    _send(claims.claim_due(1, account_id))
+
+
+@shared_task(expires=claims.QUEUE_SECONDS)
+def send_claimed(organization_id: int, outgoing_id: int, account_id: int, token: str) -> None:
+    """The same, beginning with a message that was claimed; a stale claim ends at once."""
+    _send([Claim(organization_id, outgoing_id, account_id, token)])
+
+
+def _send(found: list[Claim]) -> None:
+    until = time.monotonic() + TURN_SECONDS
+    while found:
+        (claim,) = found
+        delivery.send(claim)
+        sent_copies.file(claim.organization_id, claim.outgoing_id)
+        found = claims.claim_due(1, claim.account_id) if time.monotonic() < until else []
+
+
+@shared_task
+def dispatch() -> None:
+    """Beat's tick: end claims that ran out, claim what is due, and see to copies that were left behind."""
+    claims.expire()
+    for claim in claims.claim_due(DISPATCH_LIMIT):
+        send_claimed.delay(claim.organization_id, claim.outgoing_id, claim.account_id, claim.token)
+    for organization_id, outgoing_id in sent_copies.due(DISPATCH_LIMIT):
+        file_copy.delay(organization_id, outgoing_id)
+
+
+@shared_task(expires=60)
+def file_copy(organization_id: int, outgoing_id: int) -> None:
+    """File a copy in Sent, unless it is there."""
+    sent_copies.file(organization_id, outgoing_id)
+
+
+@shared_task
+def adopt_copy(organization_id: int, outgoing_id: int, message_id: int) -> None:
+    """The provider has handed a sent message back: keep one of the two copies."""
+    sent_copies.adopt(organization_id, outgoing_id, message_id)
+
+
+@shared_task
+def note_report(organization_id: int, message_id: int) -> None:
+    """Read a delivery report, and note whom a message did not reach."""
+    returned.note(organization_id, message_id)
+
+
+@shared_task
+def answer_away(organization_id: int, message_ids: Sequence[int]) -> None:
+    """See to away replies for new mail; a letter that has its reply gets no second one."""
+    for key in message_ids:
+        with tenancy.scope(organization_id):
+            message = Message.objects.select_related("folder").filter(pk=key).first()
+            outcome = absences.answer(message) if message else None
+            if isinstance(outcome, OutgoingMessage):
+                order(outcome)
+
+
+@shared_task
+def tidy() -> None:
+    """Forget what was taken back."""
+    tidying.tidy()
