@@ -44,7 +44,7 @@ class Limits:
     session: float = 480
     min_rate: float = 1024
     rate_window: float = 60
-    max_message: int = 100 * 1024 * 1024
+    max_message: int = 150_000_000
 
 
 class Step(NamedTuple):

@@ -37,8 +37,11 @@ class SideAccount:
 def accounts_of(membership: Membership, open_account: int | None) -> list[SideAccount]:
     """The person's accounts in their own order; three queries, however many there are."""
     entries: dict[int, SideAccount] = {}
-    for account in MailAccount.objects.visible_to(membership).select_related("fetch_state"):
-        entries[account.pk] = SideAccount(account, states.of(account), is_open=account.pk == open_account)
+    accounts = list(MailAccount.objects.visible_to(membership).select_related("fetch_state"))
+    outages = states.outages(accounts)
+    for account in accounts:
+        standing = states.of(account, outages)
+        entries[account.pk] = SideAccount(account, standing, is_open=account.pk == open_account)
     for folder in Folder.objects.visible_to(membership).filter(account__in=list(entries)):
         entry = entries[folder.account_id]
         if folder.role == Folder.Role.INBOX:

@@ -20,7 +20,7 @@ class Plan(models.Model):
     mail_accounts = models.PositiveIntegerField(_("mail accounts"))
     members = models.PositiveIntegerField(_("members"))
     fetch_minutes = models.PositiveSmallIntegerField(_("minutes between two fetches, at least"), default=3)
-    message_bytes = models.BigIntegerField(_("largest message in bytes"), default=50 * 1024 * 1024)
+    message_bytes = models.BigIntegerField(_("largest message in bytes"), default=50_000_000)
     recipients = models.PositiveIntegerField(_("recipients in 24 hours"), default=500)
 
     class Meta:

@@ -12,7 +12,7 @@ from accounts.models import Organization
 from quotas.models import LedgerEntry, Plan, StorageMeter, Subscription
 
 DEFAULT_PLAN = "free"
-MIB, GB = 2**20, 10**9
+MB, GB = 10**6, 10**9
 # What a new instance starts with; support staff edit the rows afterwards.
 PLANS = (
     Plan(
@@ -23,7 +23,7 @@ PLANS = (
         mail_accounts=10,
         members=5,
         fetch_minutes=5,
-        message_bytes=50 * MIB,
+        message_bytes=50 * MB,
         recipients=200,
     ),
     Plan(
@@ -34,7 +34,7 @@ PLANS = (
         mail_accounts=100,
         members=50,
         fetch_minutes=3,
-        message_bytes=100 * MIB,
+        message_bytes=100 * MB,
         recipients=2_000,
     ),
     Plan(
@@ -45,7 +45,7 @@ PLANS = (
         mail_accounts=1_000,
         members=500,
         fetch_minutes=3,
-        message_bytes=100 * MIB,
+        message_bytes=150 * MB,
         recipients=10_000,
     ),
 )

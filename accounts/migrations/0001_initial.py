@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                 ('mail_account_limit', models.PositiveIntegerField(default=0)),
                 ('member_limit', models.PositiveIntegerField(default=0)),
                 ('fetch_minutes_limit', models.PositiveSmallIntegerField(default=3)),
-                ('message_bytes_limit', models.BigIntegerField(default=52428800)),
+                ('message_bytes_limit', models.BigIntegerField(default=50000000)),
                 ('recipients_limit', models.PositiveIntegerField(default=500)),
             ],
             options={

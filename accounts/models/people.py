@@ -90,7 +90,7 @@ class Organization(models.Model):
     member_limit = models.PositiveIntegerField(default=0)
     # How often an account may be fetched, and the largest message that is.
     fetch_minutes_limit = models.PositiveSmallIntegerField(default=3)
-    message_bytes_limit = models.BigIntegerField(default=50 * 1024 * 1024)
+    message_bytes_limit = models.BigIntegerField(default=50_000_000)
     # To how many recipients all its members may send in 24 hours; away replies count.
     recipients_limit = models.PositiveIntegerField(default=500)
 

@@ -162,7 +162,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'remote message',
                 'verbose_name_plural': 'remote messages',
-                'indexes': [models.Index(fields=['account', 'sha256'], name='remote_message_bytes'), models.Index(condition=models.Q(('state__in', ['stored', 'delete_wanted', 'dele_sent', 'gone']), _negated=True), fields=['account', 'id'], name='remote_messages_not_here')],
+                'indexes': [models.Index(fields=['account', 'sha256'], name='remote_message_bytes'), models.Index(condition=models.Q(('state__in', ['stored', 'delete_wanted', 'dele_sent', 'gone']), _negated=True), fields=['account', 'state', 'id'], name='remote_messages_not_here')],
                 'constraints': [models.UniqueConstraint(models.F('account'), models.Func('uidl', function='sha256', output_field=models.BinaryField()), models.F('occurrence'), name='each_remote_message_once')],
             },
         ),

@@ -79,7 +79,7 @@ class RemoteMessage(TenantModel):
         indexes = [
             models.Index(fields=["account", "sha256"], name="remote_message_bytes"),
             models.Index(
-                fields=["account", "id"],
+                fields=["account", "state", "id"],
                 condition=~models.Q(state__in=["stored", "delete_wanted", "dele_sent", "gone"]),
                 name="remote_messages_not_here",
             ),

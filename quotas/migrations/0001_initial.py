@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 ('mail_accounts', models.PositiveIntegerField(verbose_name='mail accounts')),
                 ('members', models.PositiveIntegerField(verbose_name='members')),
                 ('fetch_minutes', models.PositiveSmallIntegerField(default=3, verbose_name='minutes between two fetches, at least')),
-                ('message_bytes', models.BigIntegerField(default=52428800, verbose_name='largest message in bytes')),
+                ('message_bytes', models.BigIntegerField(default=50000000, verbose_name='largest message in bytes')),
                 ('recipients', models.PositiveIntegerField(default=500, verbose_name='recipients in 24 hours')),
             ],
             options={
