@@ -16,5 +16,6 @@ urlpatterns = [
     path("o/<slug:slug>/", include("mailhub.urls_organization")),
     path("o/<slug:slug>/mail/", include("mailbox.urls")),
     path("o/<slug:slug>/settings/accounts/", include("fetching.urls")),
+    path("o/<slug:slug>/", include("sending.urls")),
     path("o/<slug:slug>/", include("accounts.urls")),
 ]

@@ -120,7 +120,8 @@ def writable(address: str) -> str:
         found = addresses.for_sending(address)
     except addresses.AddressError:
         found = ""
-    if not found or not found.isascii() or '"' in found or found.endswith("]"):
+    # No quoted names, no IP addresses, no machine of the inner network.
+    if not found.isascii() or '"' in found or found.endswith("]") or "." not in found.rpartition("@")[2]:
         raise NotWritable(_("Mailhub cannot write to this address. Use one with plain letters."))
     return found
 

@@ -101,6 +101,19 @@ TABLE: dict[str, Row] = {
     "fetch_missing": private(),
     "fetch_retry": post(PRIVATE),
     "fetch_progress": private(),
+    # sending
+    "sending_server": private(),
+    "sending_test": post(PRIVATE),
+    "sending_status": private(),
+    "sending_save": post(PRIVATE),
+    "sending_relay": Row(PRIVATE, post_only=True, owner=(404,)),  # the operator of the tests has none
+    "addresses": Row(MEMBER),
+    "address_new": Row(MEMBER),
+    "address_edit": private(),
+    "address_remove": private(),
+    "address_default": post(PRIVATE),
+    "address_verify": private(),
+    "address_code": post(PRIVATE),
 }
 # Not below /o/<slug>/ and tested where they are built: sign-in (allauth), the invitation's door, support's admin.
 ELSEWHERE = ("accounts/", "invitation/", "support/")
@@ -140,6 +153,7 @@ def house(acme, umbrella, alice, bob, account):
             "message": message,
             "folder": folders.create_folder(account, "Receipts").pk,
             "label": labels.create_label(account, "Travel").pk,
+            "identity": account.identities.get().pk,
             "position": 0,
             "test": "no-such-test",
             "member": Membership.objects.get(user=bob).pk,

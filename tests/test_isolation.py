@@ -15,6 +15,7 @@ from fetching.models import FetchRun, RemoteMessage
 from fetching.services import change_defaults
 from mailbox import labels
 from mailbox.models import Message
+from sending import proofs, servers
 from tests import factories
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,6 +54,8 @@ def furnish(organization, owner):
         FetchRun.objects.create(organization=organization, account=account)
         change_defaults(factories.membership(organization, owner), {"interval_minutes": 10})
         RemoteMessage.objects.create(organization=organization, account=account, uidl=b"1", state="stored")
+        servers.settle_relay(account, owner)
+        proofs.order(factories.membership(organization, owner), f"info{owner.pk}@shop.example")
     return account
 
 
