@@ -38,6 +38,7 @@ _FILLER = re.compile(
 _PAGE_CHARSET = re.compile(rb"<meta[^<>]{0,200}?charset\s*=\s*[\"']?([a-z0-9_:.-]{1,40})", re.I)
 _QUOTED_LINE = re.compile(r"^>.*$", re.M)
 _RULER = re.compile(r"[-=_*~#]{3,}")
+_PURE_RULER = re.compile(r"([-=_*~#])\1\1")
 
 
 def is_text(part: Part) -> bool:
@@ -102,7 +103,7 @@ def preview(text: str) -> str:
         start = _FILLER.sub("", text[: 20 * PREVIEW_LENGTH]).lstrip()[: 5 * PREVIEW_LENGTH]
     if ">" in start:
         start = _QUOTED_LINE.sub("", start).strip() or start
-    if any(ruler in start for ruler in ("---", "===", "___", "***", "~~~", "###")):
+    if _PURE_RULER.search(start):
         start = _RULER.sub(" ", start)
     return one_line(start)[:PREVIEW_LENGTH]
 

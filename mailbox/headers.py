@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_tz
+from functools import lru_cache
 
 from mailbox.charsets import safe, to_text
 
@@ -15,6 +16,7 @@ BLOCK_LIMIT = 256 * 1024  # bytes of one header block that are read at all
 FIELD_LIMIT = 16 * 1024  # bytes of one field that are decoded
 ADDRESS_LIMIT = 100  # addresses of one field
 NAME_LIMIT = 500
+_NAME_LENGTH = 200  # of a field: a longer one is none
 ADDRESS_LENGTH = 320  # RFC 3696 erratum 1690: 64 + 1 + 255
 ID_LIMIT = 1000
 REFERENCES_LIMIT = 50
@@ -64,6 +66,12 @@ class Address:
     address: str
 
 
+@lru_cache(maxsize=1024)
+def _field_name(written: bytes) -> bytes:
+    """The name in lower case, b"" if it cannot be one: nearly all mail uses the same few dozen."""
+    return written.rstrip().lower() if _FIELD_NAME.fullmatch(written) else b""
+
+
 class Headers:
     """The fields of one header block by lower-case name, every value raw and in order of appearance."""
 
@@ -72,17 +80,21 @@ class Headers:
     def __init__(self, block: bytes) -> None:
         self._fields: dict[bytes, list[bytes]] = {}
         self.charset = ""  # what raw 8-bit bytes in these fields are written in, when the body says it
-        self.junk_at_end = (
-            0  # lines after the last field that are no fields: the body, its blank line missing
-        )
+        junk = 0
         fields = self._fields
         for line in _FIELD_START.split(block[:BLOCK_LIMIT].replace(b"\r\n", b"\n")):
-            name, colon, value = line.partition(b":")
-            if colon and _FIELD_NAME.fullmatch(name):
-                fields.setdefault(name.rstrip().lower(), []).append(value)
-                self.junk_at_end = 0
+            written, colon, value = line.partition(b":")
+            name = _field_name(written) if colon and len(written) <= _NAME_LENGTH else b""
+            if not name:
+                junk += line.count(b"\n") + 1
+                continue
+            junk = 0
+            if name in fields:
+                fields[name].append(value)
             else:
-                self.junk_at_end += line.count(b"\n") + 1
+                fields[name] = [value]
+        # Lines after the last field that are no fields: the body, its blank line missing.
+        self.junk_at_end = junk
 
     def __len__(self) -> int:
         return len(self._fields)
@@ -125,6 +137,8 @@ def decode(value: bytes, charset: str = "") -> str:
     An encoded word in an unknown charset is decoded as well as can be; one whose base64 is broken stays as it
     came.
     """
+    if not value:
+        return ""
     value = value[:FIELD_LIMIT]
     if b"=?" not in value:
         return one_line(_plain(value, charset))
@@ -242,6 +256,8 @@ def _address(name: bytes, address: bytes, charset: str) -> Address:
 
 def read_ids(value: bytes, limit: int = REFERENCES_LIMIT) -> tuple[str, ...]:
     """Message ids with their angles (RFC 5322 section 3.6.4); of too many the first and last (fault M15)."""
+    if not value:
+        return ()
     value = value[: 4 * FIELD_LIMIT]
     ids = _ANGLED.findall(value) if b"<" in value else value.split()
     if len(ids) > limit:

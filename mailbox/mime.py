@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import binascii
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from mailbox.charsets import codec_for, to_text
 from mailbox.headers import BLOCK_LIMIT, Headers, decode, one_line
@@ -13,17 +15,16 @@ from mailbox.spooled import Raw
 DEPTH_LIMIT = 64
 PARTS_LIMIT = 2000
 FILENAME_BYTES = 255
+_COMMON_LENGTH = 50
 _VALUE_LIMIT = 8 * 1024  # bytes of a Content-Type or Content-Disposition that are read
 _PARAMETERS_LIMIT = 64
 _PARAMETER_LIMIT = 2 * 1024
-_HEAD = 8 * 1024  # most headers are shorter
 _PREAMBLE_LIMIT = 4 * 1024  # bytes before the first boundary that are looked at when it has to be guessed
 _LINE_LIMIT = (
     80  # bytes behind a delimiter: RFC 2046 section 5.1.1 knows white space there, and old mail "--"
 )
 _CANDIDATES_LIMIT = 20_000  # lines of one multipart that begin like its delimiter
 
-_BLANK_LINE = re.compile(rb"\n\r?\n")
 _TYPE = re.compile(rb"\s*([!#$&^_.+\w-]{1,60}/[!#$&^_.+\w-]{1,60})")
 # Possessive, and the closing quote optional, so that no value is read twice.
 _PARAMETER = re.compile(rb';\s*+([^\s=;"]++)\s*+=\s*+(?:"((?:[^"\\]++|\\.)*+)"?|([^;]*+))', re.S)
@@ -44,7 +45,7 @@ class Part:
 
     headers: Headers
     content_type: str
-    parameters: dict[str, bytes]
+    parameters: Mapping[str, bytes]
     start: int
     end: int
     # The outermost multipart/alternative it is in (its number), so that the renderings of one text can be
@@ -137,14 +138,11 @@ def read_headers(raw: Raw, start: int, end: int) -> tuple[Headers, int]:
 
 def _blank_line(raw: Raw, start: int, end: int) -> tuple[int, int]:
     """Where the blank line that ends a header begins and ends; `end` twice when there is none."""
-    for size in (_HEAD, BLOCK_LIMIT):
-        blank = _BLANK_LINE.search(raw[start : min(end, start + size)])
-        if blank:
-            return start + blank.start(), start + blank.end()
-        if start + size >= end:
-            return end, end
-    found = [(raw.find(line, start + BLOCK_LIMIT - 2, end), len(line)) for line in (b"\n\n", b"\n\r\n")]
-    return min(((at, at + size) for at, size in found if at >= 0), default=(end, end))
+    at = raw.find(b"\n\r\n", start, end)
+    bare = raw.find(b"\n\n", start, end if at < 0 else at + 1)
+    if bare >= 0:
+        return bare, bare + 2
+    return (at, at + 3) if at >= 0 else (end, end)
 
 
 def _line_start(raw: Raw, position: int, lines: int) -> int:
@@ -164,13 +162,21 @@ def _part(headers: Headers, start: int, end: int, default: str) -> Part:
     return part
 
 
-def read_type(value: bytes) -> tuple[str, dict[str, bytes]]:
+def read_type(value: bytes) -> tuple[str, Mapping[str, bytes]]:
     """The type in lower case, and its parameters; nonsense counts as text (RFC 2045 section 5.2)."""
+    return _common_type(value) if len(value) <= _COMMON_LENGTH else _read_type(value)
+
+
+def _read_type(value: bytes) -> tuple[str, Mapping[str, bytes]]:
     found = _TYPE.match(value)
     content_type = found[1].decode("ascii", "replace").lower() if found else "text/plain"
     if len(content_type) > 100 or not content_type.isascii():
         content_type = "application/octet-stream"
     return content_type, read_parameters(value)
+
+
+# Those without boundary or name are the same few dozen in nearly all mail.
+_common_type = lru_cache(maxsize=1024)(_read_type)
 
 
 def read_parameters(value: bytes) -> dict[str, bytes]:

@@ -7,6 +7,7 @@ import gc
 import hashlib
 import os
 import random
+import re
 import tempfile
 import tracemalloc
 from contextlib import contextmanager
@@ -80,11 +81,8 @@ def test_a_mailbox_read_from_files():
 
 
 @pytest.mark.parametrize("blank", [b"\r\n\r\n", b"\n\n", b"\n\r\n", b"\r\n\n"])
-@pytest.mark.parametrize(
-    "length", [100, mime._HEAD, mime.BLOCK_LIMIT - 20, mime.BLOCK_LIMIT, mime.BLOCK_LIMIT + 5000]
-)
+@pytest.mark.parametrize("length", [100, mime.BLOCK_LIMIT - 20, mime.BLOCK_LIMIT, mime.BLOCK_LIMIT + 5000])
 def test_m15_a_header_of_any_length_ends_at_the_first_blank_line(blank, length):
-    """Also where the blank line lies across the places that are looked at one after the other."""
     for more in range(-3, 4):
         header = b"Subject: x\r\nX-Long: " + b"x" * (length - 20 + more)
         raw = header + blank + b"body\r\n\r\nmore\n\n"
@@ -93,6 +91,12 @@ def test_m15_a_header_of_any_length_ends_at_the_first_blank_line(blank, length):
         assert raw[body:] == b"body\r\n\r\nmore\n\n"
         with in_file(b"." + raw) as file:
             assert mime.read_headers(Spooled(file), 1, len(raw) + 1)[1] == body + 1
+
+
+@pytest.mark.parametrize("raw", [b"a: b\n\n\r\nc", b"a: b\r\n\r\n\nc", b"a: b\n\r\n\nc", b"a: b\n\nc\n\r\n"])
+def test_of_several_blank_lines_the_first_counts(raw):
+    expected = re.search(rb"\n\r?\n", raw).end()
+    assert mime.read_headers(raw, 0, len(raw))[1] == expected
 
 
 # ── Parts ───────────────────────────────────────────────────────────────────
