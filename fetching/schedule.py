@@ -46,6 +46,8 @@ _CONNECTIONS = (
     f"CASE WHEN coalesce(server.failures, 0) < {BREAKER_AFTER} THEN coalesce(server.connections, {CONNECTIONS})"
     f" WHEN server.closed_until > {_NOW} THEN 0 ELSE 1 END"
 )
+# Of a server's seats so many may be taken by sessions that last minutes: they never keep all others waiting (S1).
+_SLOW_SHARE = "greatest(1, {} / 2)"
 _TAKE = f"""
     UPDATE fetching_fetchstate AS state
     SET lease_token = gen_random_uuid(),
@@ -101,34 +103,43 @@ def claim_due(limit: int) -> list[Claim]:
 
 _CLAIM_DUE = f"""
 WITH leased AS MATERIALIZED (
-    SELECT server, organization_id, mailbox FROM fetching_fetchstate WHERE lease_until > {_NOW}),
-busy AS MATERIALIZED (SELECT server AS host, count(*) AS seats FROM leased GROUP BY server),
-tenants AS MATERIALIZED (SELECT organization_id, count(*) AS seats FROM leased GROUP BY organization_id),
+    SELECT server, organization_id, mailbox, is_slow FROM fetching_fetchstate WHERE lease_until > {_NOW}),
+busy AS MATERIALIZED (
+    SELECT server AS host, count(*) AS seats, count(*) FILTER (WHERE is_slow) AS slow_seats
+    FROM leased GROUP BY server),
+tenants AS MATERIALIZED (
+    SELECT organization_id, is_slow, count(*) AS seats FROM leased GROUP BY organization_id, is_slow),
 full_servers AS MATERIALIZED (
     SELECT busy.host FROM busy LEFT JOIN fetching_mailserver AS server ON server.host = busy.host
     WHERE busy.seats >= {_CONNECTIONS}
     UNION
     SELECT host FROM fetching_mailserver AS server WHERE failures > 0 AND {_CONNECTIONS} = 0),
 due AS MATERIALIZED (
-    SELECT account_id, organization_id, server, mailbox, next_run_at FROM fetching_fetchstate
+    SELECT account_id, organization_id, server, mailbox, is_slow, next_run_at FROM fetching_fetchstate
     WHERE next_run_at <= {_NOW} AND {_IS_FREE}
         AND server NOT IN (SELECT host FROM full_servers)
-        AND organization_id NOT IN (SELECT organization_id FROM tenants WHERE seats >= {SEATS_OF_ORGANIZATION})
+        AND (organization_id, is_slow) NOT IN (
+            SELECT organization_id, is_slow FROM tenants WHERE seats >= {SEATS_OF_ORGANIZATION})
     ORDER BY next_run_at LIMIT {WINDOW}),
 turns AS (
     SELECT *, row_number() OVER (PARTITION BY organization_id ORDER BY next_run_at) AS turn,
         row_number() OVER (PARTITION BY mailbox ORDER BY next_run_at) AS twin
     FROM due),
-seated AS (
-    SELECT turns.*, coalesce(busy.seats, 0) AS taken, {_CONNECTIONS} AS connections,
-        row_number() OVER (PARTITION BY turns.server ORDER BY turn, next_run_at) AS seat
+asking AS (
+    SELECT turns.*, coalesce(busy.seats, 0) AS taken, coalesce(busy.slow_seats, 0) AS slow_taken,
+        {_CONNECTIONS} AS connections,
+        row_number() OVER (PARTITION BY turns.server, is_slow ORDER BY turn, next_run_at) AS seat_of_kind
     FROM turns LEFT JOIN busy ON busy.host = turns.server
         LEFT JOIN fetching_mailserver AS server ON server.host = turns.server
     WHERE twin = 1),
+seated AS (
+    SELECT *, row_number() OVER (PARTITION BY server ORDER BY turn, next_run_at) AS seat FROM asking
+    WHERE NOT is_slow OR seat_of_kind <= {_SLOW_SHARE.format("connections")} - slow_taken),
 chosen AS (
-    SELECT account_id, turn, next_run_at,
-        row_number() OVER (PARTITION BY seated.organization_id ORDER BY turn) + coalesce(tenants.seats, 0) AS place
-    FROM seated LEFT JOIN tenants ON tenants.organization_id = seated.organization_id
+    SELECT account_id, turn, next_run_at, coalesce(tenants.seats, 0) + row_number() OVER (
+        PARTITION BY seated.organization_id, seated.is_slow ORDER BY turn) AS place
+    FROM seated LEFT JOIN tenants
+        ON tenants.organization_id = seated.organization_id AND tenants.is_slow = seated.is_slow
     WHERE seat <= connections - taken),
 taken AS (
     SELECT state.account_id, turn, best.next_run_at AS since FROM fetching_fetchstate AS state JOIN (
@@ -169,15 +180,21 @@ def claim_next(server: str, organization_id: int) -> Claim | None:
     Another organization's comes before one of `organization_id`. None when nobody waits or the server is down.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM_NEXT, [server, organization_id, server])
+        cursor.execute(_CLAIM_NEXT, [server, server, server, organization_id, server])
         row = cursor.fetchone()
         return Claim(*row) if row else None
 
 
 _CLAIM_NEXT = f"""
-WITH waiting AS MATERIALIZED (
+WITH slow AS MATERIALIZED (
+    SELECT count(*) >= coalesce((
+        SELECT {_SLOW_SHARE.format("connections")} FROM fetching_mailserver WHERE host = %s),
+        {CONNECTIONS} / 2) AS is_full
+    FROM fetching_fetchstate WHERE lease_until > {_NOW} AND is_slow AND server = %s),
+waiting AS MATERIALIZED (
     SELECT account_id, organization_id, next_run_at FROM fetching_fetchstate AS state
     WHERE server = %s AND next_run_at <= {_NOW} AND {_IS_FREE} AND {_NO_TWIN}
+        AND (NOT is_slow OR NOT (SELECT is_full FROM slow))
     ORDER BY next_run_at LIMIT 200),
 taken AS (
     SELECT state.account_id FROM fetching_fetchstate AS state JOIN waiting USING (account_id)
