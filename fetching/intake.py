@@ -93,7 +93,7 @@ def _store(session: Session, batch: Sequence[Ready]) -> None:
         if ready.incoming and ready.incoming.sha256 not in known
     }
     if fresh:
-        ids = storing.store(folder, list(fresh.values()), is_read=job.arrive_read)
+        ids = storing.store(folder, list(fresh.values()), is_read=job.arrive_read, is_backlog=job.is_first)
         if job.label_id and (label := Label.objects.filter(pk=job.label_id).first()):
             labels.attach(label, ids)
         known |= zip(fresh, ids, strict=True)

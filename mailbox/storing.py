@@ -139,7 +139,9 @@ def _compressor() -> zstandard.ZstdCompressor:
     return compressor
 
 
-def store(folder: Folder, batch: Sequence[Incoming], *, is_read: bool = False) -> list[int]:
+def store(
+    folder: Folder, batch: Sequence[Incoming], *, is_read: bool = False, is_backlog: bool = False
+) -> list[int]:
     """Insert the batch into `folder`; returns the new ids in the batch's order.
 
     Must run inside the organization's scope and a transaction. Charging storage is the caller's
@@ -163,7 +165,7 @@ def store(folder: Folder, batch: Sequence[Incoming], *, is_read: bool = False) -
         unread_count=F("unread_count") + (0 if is_read else len(batch)),
         size=F("size") + sum(item.size for item in batch),
     )
-    signals.messages_stored.send(Folder, account=folder.account, message_ids=ids)
+    signals.messages_stored.send(Folder, account=folder.account, message_ids=ids, is_backlog=is_backlog)
     return ids
 
 

@@ -33,6 +33,10 @@ class Migration(migrations.Migration):
                 ('html', models.TextField(blank=True)),
                 ('text', models.TextField(blank=True)),
                 ('is_plain', models.BooleanField(default=False)),
+                ('quote_html', models.TextField(blank=True)),
+                ('quote_text', models.TextField(blank=True)),
+                ('with_quote', models.BooleanField(default=True)),
+                ('is_touched', models.BooleanField(default=False)),
                 ('version', models.PositiveIntegerField(default=1)),
                 ('key', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
@@ -63,6 +67,19 @@ class Migration(migrations.Migration):
                 'verbose_name': 'file of a draft',
                 'verbose_name_plural': 'files of drafts',
                 'ordering': ['id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='Disclaimer',
+            fields=[
+                ('is_on', models.BooleanField(default=False, verbose_name='on')),
+                ('html', models.TextField(blank=True)),
+                ('text', models.TextField(blank=True, verbose_name='as plain text')),
+                ('organization', models.OneToOneField(editable=False, on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='disclaimer', serialize=False, to='accounts.organization')),
+            ],
+            options={
+                'verbose_name': 'disclaimer',
+                'verbose_name_plural': 'disclaimers',
             },
         ),
         migrations.CreateModel(
@@ -236,6 +253,11 @@ class Migration(migrations.Migration):
             name='signature_reply',
             field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='sending.signature'),
         ),
+        migrations.AddField(
+            model_name='draft',
+            name='signature',
+            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='sending.signature'),
+        ),
         migrations.CreateModel(
             name='TemplateFile',
             fields=[
@@ -370,6 +392,7 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(models.F('account'), django.db.models.functions.text.Lower('sender'), name='one_away_reply_each'),
         ),
         Guard("sending_outgoingserver"),
+        Guard("sending_disclaimer"),
         Guard("sending_identity"),
         Guard("sending_addressproof"),
         Guard("sending_signature"),

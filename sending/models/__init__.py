@@ -5,10 +5,11 @@ from sending.models.identities import AddressProof, Identity
 from sending.models.outbox import OutgoingMessage, OutgoingPart, OutgoingRecipient
 from sending.models.servers import OutgoingServer
 from sending.models.vacations import VacationReply, VacationSent
-from sending.models.writing import MessageTemplate, Signature, TemplateFile
+from sending.models.writing import Disclaimer, MessageTemplate, Signature, TemplateFile
 
 __all__ = [
     "AddressProof",
+    "Disclaimer",
     "Draft",
     "DraftFile",
     "Identity",

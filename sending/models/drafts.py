@@ -22,6 +22,10 @@ class DraftQuerySet(models.QuerySet["Draft"]):
         """Those of the member's own accounts."""
         return self.filter(organization=membership.organization_id, account__owner=membership.user_id)
 
+    def touched(self) -> DraftQuerySet:
+        """Those that somebody has written into."""
+        return self.filter(is_touched=True)
+
 
 class Draft(TenantModel):
     """One message being written. The recipients are kept as typed, right or wrong."""
@@ -48,6 +52,15 @@ class Draft(TenantModel):
     html = models.TextField(blank=True)  # sanitized when it is saved
     text = models.TextField(blank=True)
     is_plain = models.BooleanField(default=False)
+    # What is answered or passed on stands apart from what is written, since an editor would not keep its tables.
+    quote_html = models.TextField(blank=True)
+    quote_text = models.TextField(blank=True)
+    with_quote = models.BooleanField(default=True)
+    signature = models.ForeignKey(
+        "sending.Signature", models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
+    # Whether anything was written into it. One that was only opened is shown nowhere and goes again.
+    is_touched = models.BooleanField(default=False)
     # Raised by each save: a save of an older version (another window) is refused, so nothing typed is lost.
     version = models.PositiveIntegerField(default=1)
     # One message comes of a draft however often its button is pressed: the outbox has it only once.

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import MailAccount, Membership, User
+from accounts.models import MailAccount, Membership, Organization, User
 from accounts.tenancy import TenantModel
 
 
@@ -87,6 +87,24 @@ class MessageTemplate(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Disclaimer(TenantModel):
+    """What stands below every message that members of the organization write."""
+
+    organization = models.OneToOneField(
+        Organization, models.CASCADE, primary_key=True, related_name="disclaimer", editable=False
+    )
+    is_on = models.BooleanField(_("on"), default=False)
+    html = models.TextField(blank=True)  # sanitized when it is saved
+    text = models.TextField(_("as plain text"), blank=True)
+
+    class Meta:
+        verbose_name = _("disclaimer")
+        verbose_name_plural = _("disclaimers")
+
+    def __str__(self) -> str:
+        return str(self.organization_id)
 
 
 class TemplateFile(TenantModel):
