@@ -9,6 +9,7 @@ needs() {
 dovecot-core|/usr/sbin/dovecot|fetching from a real mail server (Dovecot)
 dovecot-pop3d|/usr/lib/dovecot/pop3|fetching over POP3 from Dovecot
 dovecot-imapd|/usr/lib/dovecot/imap|fetching over IMAP from Dovecot
+dovecot-submissiond|/usr/lib/dovecot/submission|sending through a real mail server (Dovecot)
 chromium|chromium|the tests in a browser, and the screenshots
 gettext|msgfmt|the check that the catalogs are complete and compiled
 openssl|openssl|the tests that make certificates
