@@ -11,7 +11,7 @@ from tests.servers.dovecot import Dovecot
 from tools.bench import peers
 from tools.bench.delay import slow_line
 from tools.bench.instance import Instance
-from tools.bench.lab import Lab, Measured, fetch, tell
+from tools.bench.lab import Lab, Measured, fetch
 from tools.bench.peers import Box
 from tools.bench.results import Row, Target, at_least, at_most, median
 
@@ -133,14 +133,10 @@ def far_away(lab: Lab) -> None:
         with lab.instance(server, *ports.values()) as mailhub:
             for trip, port in ports.items():
                 box, small = (lab.box(server, user, port=port) for user in ("box", "small"))
-                tell(f"Round trip of the {trip} ms line, measured: {peers.round_trip(small):.1f} ms")
+                what = f"{count:,} messages at {trip} ms ({peers.round_trip(small):.1f} measured)"
                 targets = {"fetchmail": at_least(20)} | ({"mpop": at_least(1)} if trip == 50 else {})
                 contest = Contest(lab, mailhub, server, box, count, (small, few))
-                lab.results.add(
-                    *contest.rows(
-                        2, f"{count:,} messages at {trip} ms", contest.hold(slow_once=False), targets
-                    )
-                )
+                lab.results.add(*contest.rows(2, what, contest.hold(slow_once=False), targets))
 
 
 def memory(lab: Lab) -> None:
