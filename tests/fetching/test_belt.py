@@ -62,6 +62,71 @@ def test_put_waits_for_room_but_one_large_item_passes():
     thread.join(WAIT)
 
 
+def test_a_full_belt_does_not_wait_for_a_whole_batch():
+    belt = Belt(100)
+    batches = take(belt, items=10, size=1_000, seconds=WAIT * 100)
+
+    def put_three():
+        for number in range(3):
+            belt.put(number, 60)
+        belt.end()
+
+    thread = threading.Thread(target=put_three, daemon=True)
+    thread.start()
+    assert list(batches) == [[0], [1], [2]]
+    thread.join(WAIT)
+
+
+def test_a_whole_batch_is_taken_at_once():
+    """The clock for a slow reader does not run when there is enough, nor is an end waited for."""
+    belt = Belt(10_000)
+    batches = take(belt, items=3, seconds=WAIT * 100)
+    found = []
+
+    def put_five():
+        for number in range(5):
+            belt.put(number, 1)
+        first.wait(WAIT)
+        belt.end()
+
+    first = threading.Event()
+    thread = threading.Thread(target=put_five, daemon=True)
+    thread.start()
+    for batch in batches:
+        found.append(batch)
+        first.set()
+    assert found == [[0, 1, 2], [3, 4]]
+    thread.join(WAIT)
+
+
+def test_many_items_pass_in_order_through_a_narrow_belt():
+    belt = Belt(50)
+
+    def put_all():
+        for number in range(2_000):
+            belt.put(number, number % 70)
+        belt.end()
+
+    thread = threading.Thread(target=put_all, daemon=True)
+    thread.start()
+    batches = list(take(belt, items=7, size=200, seconds=WAIT, idle=WAIT))
+    assert [number for batch in batches for number in batch] == list(range(2_000))
+    assert max(map(len, batches)) <= 7
+    thread.join(WAIT)
+
+
+def test_the_taker_is_not_woken_for_each_item(monkeypatch):
+    """Two threads that wake each other for every message take turns instead of working side by side."""
+    belt = Belt(10_000)
+    woken = []
+    notify = belt._batch.notify
+    monkeypatch.setattr(belt._batch, "notify", lambda: (woken.append(1), notify()))
+    belt._wanted = (100, 10_000)
+    for number in range(100):
+        belt.put(number, 1)
+    assert len(woken) == 2
+
+
 def test_the_readers_error_comes_after_what_it_had_put():
     belt = Belt(100)
     belt.put("kept", 1)
