@@ -44,6 +44,11 @@ def _insert(table: str, same: dict[str, str], each: dict[str, str]) -> str:
     )
 
 
+# The sequence is looked up once: OFFSET keeps the subquery from being evaluated for each row.
+_IDS = (
+    "SELECT nextval(sequence) FROM generate_series(1, %b),"
+    " (SELECT pg_get_serial_sequence('mailbox_message', 'id')::regclass AS sequence OFFSET 0) AS its"
+)
 _MESSAGE = _insert(
     "mailbox_message",
     {
@@ -150,10 +155,7 @@ def store(
     now = datetime.now(UTC)
     organization = folder.organization_id
     with psycopg.Cursor(_wire()) as cursor:
-        cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence('mailbox_message', 'id')) FROM generate_series(1, %b)",
-            [Int8(len(batch))],
-        )
+        cursor.execute(_IDS, [Int8(len(batch))])
         ids = [int(row[0]) for row in cursor.fetchall()]
         messages = [_message_row(key, item, now) for key, item in zip(ids, batch, strict=True)]
         _put(cursor, _MESSAGE, [organization, folder.account_id, folder.pk, is_read, False], messages)
