@@ -34,6 +34,7 @@ from sending.vacation import Answer, Facts, History, Reason, Settings
 Kind = OutgoingMessage.Kind
 # The same letter always gives the same key, so the outbox takes its reply once.
 _NAMESPACE: Final = uuid.UUID("6c0f3a52-6c5b-4d54-8a0b-2f6a9b0b6d11")
+SENDER_LIMIT: Final = 320
 # Beyond the longest interval nothing follows from it.
 REMEMBERED: Final = vacation.LONGEST + timedelta(days=1)
 
@@ -82,9 +83,8 @@ def answer(message: Message) -> OutgoingMessage | Reason:
         if reply is None:
             return Reason.OFF
         if message.folder.role == Folder.Role.SENT:
-            return (
-                Reason.OWN
-            )  # a copy that was filed or handed back; its sender may be an address of the past
+            # A copy that was filed or handed back. Its sender may be an address of the past.
+            return Reason.OWN
         account = MailAccount.objects.select_related("owner", "organization").get(pk=message.account_id)
         facts = vacation.facts_of(raw_bytes(message))
         decided = vacation.decide(
@@ -152,7 +152,7 @@ def own_addresses(account: MailAccount, reply: VacationReply) -> set[str]:
 def _history(message: Message, account: MailAccount, facts: Facts) -> History:
     now, person = timezone.now(), facts.person
     replies = OutgoingMessage.objects.filter(account=account, kind=Kind.VACATION)
-    sent = VacationSent.objects.filter(account=account, sender__in=facts.keys)
+    sent = VacationSent.objects.filter(account=account, sender__in=_keys(facts.keys))
     written = OutgoingRecipient.objects.filter(
         outgoing__account__owner=account.owner_id, outgoing__kind=Kind.PERSON, address__iexact=person
     ).exclude(outgoing__state=OutgoingMessage.State.CANCELLED)
@@ -174,10 +174,15 @@ def _is_member(organization_id: int, person: str) -> bool:
     return bool(person) and (members.exists() or theirs.exists())
 
 
+def _keys(keys: Iterable[str]) -> list[str]:
+    """As the column has room for them: an author's address is whatever a letter says."""
+    return [each[:SENDER_LIMIT] for each in keys]
+
+
 def _remember(account: MailAccount, decided: Answer) -> None:
     """Note who has had a reply, by every name that the sender may come under."""
     now = timezone.now()
-    for sender in decided.keys:
+    for sender in _keys(decided.keys):
         VacationSent.objects.update_or_create(
             account=account,
             sender=sender,
