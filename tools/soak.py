@@ -146,7 +146,9 @@ class Staff:
         return (self._instance.home / "programs.log").read_text(errors="replace")[-3000:]
 
     def _worker(self, number: int) -> subprocess.Popen[bytes]:
-        words = f"worker --pool threads -c 6 -Q fetch,fetch_slow,send,work -n soak{number}@%h --loglevel warning"
+        words = (
+            f"worker --pool threads -c 6 -Q fetch,fetch_slow,send,work -n soak{number}@%h --loglevel warning"
+        )
         return self._celery(*words.split(), "--without-gossip", "--without-mingle")
 
     def _celery(self, *arguments: str) -> subprocess.Popen[bytes]:
