@@ -13,7 +13,7 @@ from django.db import connection
 from accounts.failures import MailError
 from fetching import fingerprints, ledger, recording
 from fetching.assignment import Delete
-from fetching.models import RemoteMessage
+from fetching.models import FetchState, RemoteMessage
 from fetching.sessions import Session
 
 DELETES_A_SESSION = 100
@@ -101,6 +101,8 @@ def _verified(
 def _delete(session: Session, rows: Sequence[int], numbers: dict[int, int]) -> None:
     with session.transaction():
         ledger.mark(rows, State.DELE_SENT)
+        # Should this process end before it notes what came of it, the mailbox may look as it did before the mail came.
+        FetchState.objects.filter(account=session.job.account_id).update(listed_at=None)
     source = session.source
     sent = source.delete([numbers[row] for row in rows])
     confirmed = source.quit()

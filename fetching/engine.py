@@ -67,6 +67,8 @@ def _run(session: Session, started: float) -> None:
         _succeed(session, seen, time.monotonic() - started)
     except LeaseLost:
         _close(session, FetchRun.State.INTERRUPTED)
+        # If it is still ours (the account was edited meanwhile), nobody need wait until it runs out.
+        schedule.release(session.job.claim)
     except MailError as error:
         _fail(session, error)
     except Exception:  # one account's trouble, also our own, must stay that account's (S5)

@@ -53,7 +53,7 @@ _TAKE = f"""
     SET lease_token = gen_random_uuid(),
         lease_until = {_NOW} + make_interval(secs => {QUEUE_LEASE_SECONDS}),
         next_run_at = {_NOW} + make_interval(secs => interval_seconds * {JITTER})
-    FROM taken WHERE state.account_id = taken.account_id
+    WHERE state.account_id = ANY (ARRAY(SELECT account_id FROM taken))
     RETURNING state.organization_id, state.account_id, state.lease_token::text, state.is_slow"""
 # Another claim for the same remote mailbox (A17).
 _NO_TWIN = f"""NOT EXISTS (
@@ -117,7 +117,7 @@ full_servers AS MATERIALIZED (
 due AS MATERIALIZED (
     SELECT account_id, organization_id, server, mailbox, is_slow, next_run_at FROM fetching_fetchstate
     WHERE next_run_at <= {_NOW} AND {_IS_FREE}
-        AND server NOT IN (SELECT host FROM full_servers)
+        AND server NOT IN (SELECT host FROM full_servers) AND mailbox NOT IN (SELECT mailbox FROM leased)
         AND (organization_id, is_slow) NOT IN (
             SELECT organization_id, is_slow FROM tenants WHERE seats >= {SEATS_OF_ORGANIZATION})
     ORDER BY next_run_at LIMIT {WINDOW}),
@@ -141,15 +141,17 @@ chosen AS (
     FROM seated LEFT JOIN tenants
         ON tenants.organization_id = seated.organization_id AND tenants.is_slow = seated.is_slow
     WHERE seat <= connections - taken),
-taken AS (
-    SELECT state.account_id, turn, best.next_run_at AS since FROM fetching_fetchstate AS state JOIN (
-        SELECT account_id, turn, next_run_at FROM chosen WHERE place <= {SEATS_OF_ORGANIZATION}
-        ORDER BY turn, next_run_at
-        LIMIT least(%s, greatest(0, {SEATS} - (SELECT count(*) FROM leased)))) AS best USING (account_id)
-    WHERE state.next_run_at <= {_NOW} AND {_IS_FREE} AND mailbox NOT IN (SELECT mailbox FROM leased)
-    FOR UPDATE OF state SKIP LOCKED),
-claimed AS ({_TAKE}, turn, since)
-SELECT organization_id, account_id, lease_token, is_slow FROM claimed ORDER BY turn, since"""
+best AS MATERIALIZED (
+    SELECT account_id, turn, next_run_at FROM chosen WHERE place <= {SEATS_OF_ORGANIZATION}
+    ORDER BY turn, next_run_at
+    LIMIT least(%s, greatest(0, {SEATS} - (SELECT count(*) FROM leased)))),
+taken AS MATERIALIZED (
+    SELECT account_id FROM fetching_fetchstate
+    WHERE account_id = ANY (ARRAY(SELECT account_id FROM best)) AND next_run_at <= {_NOW} AND {_IS_FREE}
+    FOR UPDATE SKIP LOCKED),
+claimed AS ({_TAKE})
+SELECT organization_id, account_id, lease_token, is_slow FROM claimed JOIN best USING (account_id)
+ORDER BY turn, next_run_at"""
 
 
 def claim_now(organization_id: int, account_id: int) -> Claim | None:

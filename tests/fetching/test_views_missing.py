@@ -71,7 +71,7 @@ def test_r9_too_big_for_the_plan(account, page, as_alice):
     add_remote(account, "too_big", size=88 * MB, sender="?")
     words = section(as_alice.get(page), "too_big")
     assert "2 messages, 302 MB" in words
-    assert "larger than 52 MB, the limit of your plan." in words
+    assert "larger than 50 MB, the limit of your plan." in words
     assert "You can read them at 127.0.0.1." in words
     assert "Photos & all Marta Lindqvist 214 MB" in words
     assert "Subject not known 88 MB" in words
