@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import services
 from accounts.models import MailAccount, Membership, User
 from sending import addresses, proofs, servers
-from sending.models import Identity
+from sending.models import Identity, OutgoingServer
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -41,6 +41,10 @@ WORDS: Final = {
         "Nobody has shown yet that the address for replies is yours. Confirm it with a code first."
     ),
 }
+
+
+CANNOT_SEND: Final = _("Can receive, cannot send yet")
+SIGN_IN_REFUSED: Final = _("What you send waits: the sign-in was refused")
 
 
 class IdentityError(Exception):
@@ -124,6 +128,16 @@ def can_send(accounts: Iterable[MailAccount]) -> set[int]:
         if identity.account_id not in found and obstacle(identity, proven[who]) is None:
             found.add(identity.account_id)
     return found
+
+
+def notes(accounts: Iterable[MailAccount]) -> dict[int, _StrPromise]:
+    """For the cards of accounts: a few words where sending is not as it should be, by the account's id."""
+    accounts = list(accounts)
+    paused = OutgoingServer.objects.filter(account__in=accounts, paused_since__isnull=False)
+    refused = set(paused.values_list("pk", flat=True))
+    ready = can_send(accounts)
+    found = {account.pk: CANNOT_SEND for account in accounts if account.pk not in ready}
+    return found | dict.fromkeys(refused & ready, SIGN_IN_REFUSED)
 
 
 def own_addresses(membership: Membership) -> set[str]:

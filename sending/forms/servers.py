@@ -22,6 +22,11 @@ ENCRYPTIONS: Final = [
     (MailAccount.Encryption.STARTTLS, _("STARTTLS")),
     (PLAIN, _("None")),
 ]
+LOGINS: Final = [
+    (Login.SAME, Login.SAME.label),
+    (Login.OWN, Login.OWN.label),
+    (Login.NONE, _("The server lets me send without signing in")),
+]
 USUAL_PORTS: Final = {"ssl": 465, "starttls": 587, "plain": 587}
 PLAIN_TEXT: Final = {"autocapitalize": "none", "autocomplete": "off", "spellcheck": "false"}
 
@@ -43,7 +48,7 @@ class ServerForm(forms.Form):
         validators=[MinValueValidator(1), MaxValueValidator(65535)],
     )
     encryption = forms.ChoiceField(label=_("Encryption"), choices=ENCRYPTIONS, required=False)
-    login = forms.ChoiceField(label=_("Signing in"), choices=Login, widget=forms.RadioSelect)
+    login = forms.ChoiceField(label=_("Signing in"), choices=LOGINS, widget=forms.RadioSelect)
     username = forms.CharField(
         label=_("User name"), max_length=254, widget=forms.TextInput(attrs=PLAIN_TEXT), required=False
     )

@@ -7,6 +7,7 @@ import pytest
 from accounts.models import MailAccount
 from sending import tasks
 from tests.sending.outgoing import sender
+from tests.sending.pages import FORM, gmx, page_of
 from tests.servers.smtp import SubmissionServer
 
 
@@ -43,3 +44,16 @@ def press(django_capture_on_commit_callbacks):
             return client.post(url, data or {}, headers=headers)
 
     return post
+
+
+@pytest.fixture
+def box(acme, alice) -> MailAccount:
+    """Alice's account as the connect page has just saved it."""
+    return gmx(acme, alice)
+
+
+@pytest.fixture
+def started(box, as_alice, queued, press) -> str:
+    """The id of a test of FORM that Alice has begun."""
+    answer = press(as_alice, f"{page_of(box)}test/", FORM)
+    return answer.url.partition("test=")[2].partition("#")[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import unescape
+
 from accounts import probes, tenancy
 from accounts.models import MailAccount
 from accounts.probes import Probe
@@ -18,6 +20,10 @@ def gmx(acme, alice, **fields) -> MailAccount:
     """An account as the connect page has just saved it."""
     values = {"email": "alice@gmx.net", "host": "pop.gmx.net", "provider": "gmx", "username": "alice@gmx.net"}
     return factories.connect(acme, alice, **{"name": "Alice at GMX", "encryption": "ssl", **values, **fields})
+
+
+def text(page: str) -> str:
+    return unescape(" ".join(page.split()))
 
 
 def page_of(account: MailAccount) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
 from accounts import services, tenancy
 from sending import identities, servers
@@ -132,6 +133,19 @@ def test_somebody_elses_proof_counts_for_nobody_else(account, bob, own):
     settle(account)
     prove(account, own.address, user=bob)
     assert identities.obstacle(fresh(own)) is Obstacle.UNPROVEN
+
+
+def test_cards_say_where_sending_is_not_as_it_should_be(acme, alice, member, account):
+    other, third = (factories.connect(acme, alice, email=f"box{n}@post.example") for n in range(2))
+    assert identities.notes([account, other]) == {
+        account.pk: identities.CANNOT_SEND,
+        other.pk: identities.CANNOT_SEND,
+    }
+    for each in (account, other):
+        settle(each, is_login=True)
+    OutgoingServer.objects.filter(pk=other.pk).update(paused_since=timezone.now())
+    found = identities.notes([account, other, third])
+    assert found == {other.pk: identities.SIGN_IN_REFUSED, third.pk: identities.CANNOT_SEND}
 
 
 def test_letters_that_look_like_others_prove_nothing(acme, alice, member):

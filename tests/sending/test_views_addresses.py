@@ -51,7 +51,7 @@ def test_all_addresses_of_all_accounts_are_listed(acme, alice, bob, as_alice, ac
     factories.connect(acme, alice, name="Second", email="two@post.example", from_name="Two", reply_to=OTHER)
     factories.connect(acme, bob, email="bob@post.example")
     page = text(as_alice.get(ADDRESSES))
-    for words in (account.email, OTHER, "The shop", "two@post.example", "Second", "the address itself"):
+    for words in (account.email, OTHER, "The shop", "two@post.example", "Second", "Replies come back to it"):
         assert words in page
     assert "bob@post.example" not in page
 

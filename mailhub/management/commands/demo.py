@@ -13,6 +13,8 @@ from accounts.models import MailAccount, Membership, Organization, Role, User
 from accounts.services import add_mail_account, found_organization
 from mailhub import demo
 from mailhub.demo.people import ORGANIZATION, PASSWORD, PEOPLE, STAFF
+from sending import servers
+from sending.models import OutgoingServer
 
 
 class Command(BaseCommand):
@@ -33,7 +35,7 @@ class Command(BaseCommand):
             with tenancy.scope(organization.pk):
                 Membership.objects.create(organization=organization, user=bob, role=Role.MEMBER)
                 membership = Membership.objects.select_related("organization", "user").get(user=alice)
-                add_mail_account(
+                account = add_mail_account(
                     membership,
                     {
                         "email": box.address,
@@ -47,6 +49,18 @@ class Command(BaseCommand):
                         "hue": "teal",
                     },
                 )
+                servers.settle(account, alice, _sending(provider, box))
+
+
+def _sending(provider: demo.Details, box: demo.DemoMailbox) -> dict[str, Any]:
+    """What a test of sending by the demo provider would have shown."""
+    server = {"host": provider.host, "port": provider.smtp_port, "encryption": MailAccount.Encryption.SSL}
+    return {
+        "login": OutgoingServer.Login.SAME,
+        "username": "",
+        "password": "",
+        "sender": box.address,
+    } | server
 
 
 def _person(email: str, name: str, **fields: Any) -> User:
