@@ -1,0 +1,162 @@
+"""How a draft begins: empty, as an answer, or with a message that is passed on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from accounts.models import MailAccount, Membership
+from mailbox import services
+from mailbox.bodies import unflow
+from mailbox.headers import Address
+from mailbox.models import Message
+from mailbox.parsing import Body, Parsed, parse, read_body
+from sending import addresses, draft_files, identities, letters, recipients, replying, signatures
+from sending.models import Draft, Identity
+
+Kind = Draft.Kind
+
+# One that nobody has written into goes after so long.
+UNTOUCHED = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A new draft, and the names of files that had no room in it."""
+
+    draft: Draft
+    left_out: list[str]
+
+
+def start(
+    membership: Membership,
+    account: MailAccount,
+    kind: str = Kind.NEW,
+    original: Message | None = None,
+    *,
+    as_file: bool = False,
+) -> Begun:
+    """Begin a draft from an account; `as_file` passes the message on untouched, as an attachment."""
+    with transaction.atomic():
+        stale = Draft.objects.filter(account=account, is_touched=False)
+        stale.filter(created_at__lt=timezone.now() - UNTOUCHED).delete()
+        if original is None:
+            return Begun(_create(account, identities.default_for(account), kind, {}), [])
+        raw = services.raw_bytes(original)
+        parsed = parse(raw)
+        identity = _addressed(account, parsed) or identities.default_for(account)
+        values = _fields(membership, parsed, kind) | {"original": original}
+        if kind == Kind.FORWARD and as_file:
+            draft = _create(account, identity, kind, values)
+            return Begun(draft, draft_files.carry(draft, [replying.as_attachment(raw, parsed.subject)]))
+        carried = replying.carried(raw) if kind == Kind.FORWARD else replying.Carried((), ())
+        known = {image.content_id for image in carried.images}
+        values |= _quote(parsed, read_body(raw), kind, known)
+        draft = _create(account, identity, kind, values)
+        return Begun(draft, draft_files.carry(draft, [*carried.images, *carried.attachments]))
+
+
+def _create(account: MailAccount, identity: Identity | None, kind: str, values: dict[str, object]) -> Draft:
+    return Draft.objects.create(
+        organization_id=account.organization_id,
+        account=account,
+        identity=identity,
+        kind=kind,
+        signature=signatures.for_draft(identity, kind) if identity else None,
+        **values,
+    )
+
+
+def _addressed(account: MailAccount, parsed: Parsed) -> Identity | None:
+    """The sender address that the message was written to, if mail may be sent from it."""
+    named = {addresses.key(each.address) for each in (*parsed.to, *parsed.cc)}
+    rows = account.identities.select_related("account__outgoing_server").order_by(
+        "-is_default", "position", "pk"
+    )
+    return next(
+        (each for each in rows if addresses.key(each.address) in named and not identities.why_not(each)), None
+    )
+
+
+def _fields(membership: Membership, parsed: Parsed, kind: str) -> dict[str, object]:
+    """Recipients, subject and thread."""
+    if kind == Kind.FORWARD:
+        # RFC 5322 has no field for what is passed on; many programs thread it by References, as an answer.
+        return {"subject": replying.forward_subject(parsed.subject)[:1000]}
+    own = identities.own_addresses(membership)
+    to, cc = replying.reply_recipients(parsed, own, to_all=kind == Kind.REPLY_ALL)
+    thread = replying.thread_of(parsed)
+    return {
+        "to": recipients.written(to),
+        "cc": recipients.written(cc),
+        "subject": replying.reply_subject(parsed.subject)[:1000],
+        "in_reply_to": thread.in_reply_to,
+        "references": list(thread.references),
+    }
+
+
+# ── The quote ───────────────────────────────────────────────────────────────
+def _quote(parsed: Parsed, body: Body, kind: str, known: set[str]) -> dict[str, object]:
+    """What is answered or passed on, both as HTML and as plain text."""
+    text = _plain(body)
+    fragment = (
+        letters.quotable(body.html, known.__contains__)
+        if body.html is not None
+        else replying.html_of_text(text)
+    )
+    if kind == Kind.FORWARD:
+        heading, fields = f"---------- {_('Forwarded message')} ----------", _details(parsed)
+        return {
+            "quote_html": replying.forwarded_html(fragment, heading, fields),
+            "quote_text": replying.forwarded_text(text, heading, fields),
+        }
+    line = _attribution(parsed)
+    return {
+        "quote_html": replying.quoted_html(fragment, line),
+        "quote_text": replying.quoted_text(text, line),
+    }
+
+
+def _plain(body: Body) -> str:
+    if not (body.text or "").strip():
+        return letters.text_of(body.html or "")
+    text = (body.text or "").replace("\r\n", "\n").replace("\r", "\n").rstrip()
+    if not body.is_flowed:
+        return text
+    return "\n".join(f"{'>' * depth}{' ' if depth else ''}{line}" for depth, line in unflow(text.split("\n")))
+
+
+def _attribution(parsed: Parsed) -> str:
+    name = parsed.from_name or parsed.from_address or _("Unknown sender")
+    if parsed.date is None:
+        return _("%(name)s wrote:") % {"name": name}
+    return _("On %(date)s, %(name)s wrote:") % {"date": _full(parsed.date), "name": name}
+
+
+def _details(parsed: Parsed) -> list[tuple[str, str]]:
+    """The header of a message that is passed on, as far as it has one."""
+    fields = [
+        (_("From"), _people([Address(parsed.from_name, parsed.from_address)])),
+        (_("Date"), _full(parsed.date) if parsed.date else parsed.date_text),
+        (_("Subject"), parsed.subject),
+        (_("To"), _people(parsed.to)),
+        (_("Cc"), _people(parsed.cc)),
+    ]
+    return [(label, value) for label, value in fields if value]
+
+
+def _people(people: Iterable[Address]) -> str:
+    return ", ".join(
+        f"{each.name} <{each.address}>" if each.name else each.address for each in people
+    ).strip()
+
+
+def _full(moment: datetime) -> str:
+    # Translators: weekday, date and time in Django's format characters
+    return date_format(timezone.localtime(moment), _("l j F Y, H:i"))
