@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from sending.views import addresses, servers
+from sending.views import addresses, away, previews, servers, signatures, templates
 
 servers_and_addresses = [
     path("settings/accounts/<int:account>/sending/", servers.sending_server, name="sending_server"),
@@ -23,4 +23,27 @@ servers_and_addresses = [
     path("settings/addresses/<int:identity>/code/", addresses.address_code, name="address_code"),
 ]
 
-urlpatterns = [*servers_and_addresses]
+writing = [
+    path("settings/signatures/", signatures.signatures, name="signatures"),
+    path("settings/signatures/new/<int:account>/", signatures.signature_new, name="signature_new"),
+    path("settings/signatures/<int:signature>/", signatures.signature_edit, name="signature_edit"),
+    path("settings/signatures/<int:signature>/delete/", signatures.signature_delete, name="signature_delete"),
+    path("settings/templates/", templates.message_templates, name="message_templates"),
+    path("settings/templates/new/", templates.message_template_new, name="message_template_new"),
+    path(
+        "settings/templates/<int:template>/", templates.message_template_edit, name="message_template_edit"
+    ),
+    path(
+        "settings/templates/<int:template>/delete/",
+        templates.message_template_delete,
+        name="message_template_delete",
+    ),
+    path("settings/writing/preview/", previews.writing_preview, name="writing_preview"),
+    path("settings/away/", away.away, name="away"),
+    path("settings/away/all/", away.away_all, name="away_all"),
+    path("settings/away/sentence/", away.away_sentence, name="away_sentence"),
+    path("settings/away/<int:account>/", away.away_account, name="away_account"),
+    path("console/disclaimer/", signatures.disclaimer, name="disclaimer"),
+]
+
+urlpatterns = [*servers_and_addresses, *writing]

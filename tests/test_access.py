@@ -12,6 +12,7 @@ from accounts import tenancy
 from accounts.models import Invitation, Membership
 from mailbox import folders, labels
 from mailbox.models import Attachment
+from sending.models import MessageTemplate, Signature
 from tests import factories
 from tests.conftest import signed_in
 from tests.test_isolation import ATTACHED
@@ -114,6 +115,20 @@ TABLE: dict[str, Row] = {
     "address_default": post(PRIVATE),
     "address_verify": private(),
     "address_code": post(PRIVATE),
+    "signatures": Row(MEMBER),
+    "signature_new": private(),
+    "signature_edit": private(),
+    "signature_delete": private(),
+    "message_templates": Row(MEMBER),
+    "message_template_new": Row(MEMBER),
+    "message_template_edit": private(),
+    "message_template_delete": private(),
+    "writing_preview": post(MEMBER),
+    "away": Row(MEMBER),
+    "away_all": Row(MEMBER),
+    "away_sentence": post(MEMBER),
+    "away_account": private(),
+    "disclaimer": Row(ADMIN),
 }
 # Not below /o/<slug>/ and tested where they are built: sign-in (allauth), the invitation's door, support's admin.
 ELSEWHERE = ("accounts/", "invitation/", "support/")
@@ -154,6 +169,8 @@ def house(acme, umbrella, alice, bob, account):
             "folder": folders.create_folder(account, "Receipts").pk,
             "label": labels.create_label(account, "Travel").pk,
             "identity": account.identities.get().pk,
+            "signature": Signature.objects.create(organization=acme, account=account, name="Work").pk,
+            "template": MessageTemplate.objects.create(organization=acme, owner=alice, name="Offer").pk,
             "position": 0,
             "test": "no-such-test",
             "member": Membership.objects.get(user=bob).pk,

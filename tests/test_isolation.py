@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from django.apps import apps
 from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
 
 from accounts import services, tenancy
 from accounts.models import Role
@@ -16,6 +17,14 @@ from fetching.services import change_defaults
 from mailbox import labels
 from mailbox.models import Message
 from sending import proofs, servers
+from sending.models import (
+    Disclaimer,
+    MessageTemplate,
+    Signature,
+    TemplateFile,
+    VacationReply,
+    VacationSent,
+)
 from tests import factories
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,6 +53,17 @@ ATTACHED = (
 )
 
 
+def writing_rows(account):
+    """A row of everything that saves writing, and an away reply that somebody has had."""
+    here = {"organization": account.organization}
+    Signature.objects.create(**here, account=account, name="Work")
+    Disclaimer.objects.create(**here)
+    template = MessageTemplate.objects.create(**here, owner=account.owner, name="Offer")
+    TemplateFile.objects.create(**here, template=template, filename="a.pdf", size=1, data=b"x")
+    VacationReply.objects.create(**here, account=account)
+    VacationSent.objects.create(**here, account=account, sender="guest@x.example", sent_at=timezone.now())
+
+
 def furnish(organization, owner):
     """A row of every tenant model."""
     account = factories.connect(organization, owner)
@@ -54,6 +74,7 @@ def furnish(organization, owner):
         FetchRun.objects.create(organization=organization, account=account)
         change_defaults(factories.membership(organization, owner), {"interval_minutes": 10})
         RemoteMessage.objects.create(organization=organization, account=account, uidl=b"1", state="stored")
+        writing_rows(account)
         servers.settle_relay(account, owner)
         proofs.order(factories.membership(organization, owner), f"info{owner.pk}@shop.example")
     return account
