@@ -43,10 +43,10 @@ def of(account: MailAccount) -> OutgoingServer | None:
 def way(account: MailAccount) -> Way:
     """How to send from an account. Raises MailError while that is not settled."""
     server = of(account)
-    if server is None:
-        raise MailError("sending_not_set_up")
-    found = custom(server, account) if server.is_custom else relay()
-    if found is None:  # the operator has taken the relay away
+    found = None
+    if server is not None and is_settled(server):
+        found = custom(server, account) if server.is_custom else relay()
+    if found is None:
         raise MailError("sending_not_set_up")
     return found
 
@@ -137,9 +137,9 @@ def settle(account: MailAccount, actor: User, tested: Mapping[str, Any]) -> Iden
     when the sign-in speaks for it (`proves`); what another server may have proven before is forgotten.
     """
     names = ("host", "port", "encryption", "login")
-    values = {name: tested[name] for name in names}
-    has_own = tested["login"] == OutgoingServer.Login.OWN
-    values |= {name: tested[name] if has_own else "" for name in ("username", "password")}
+    values = {name: tested[name] for name in (*names, "username")}
+    # Only the user name of the sign-in for fetching is noted, to see when it becomes another (`resume`).
+    values["password"] = tested["password"] if tested["login"] == OutgoingServer.Login.OWN else ""
     with transaction.atomic():
         server = _save(account, is_custom=True, tested_at=timezone.now(), **values)
         identity = account.identities.filter(address__iexact=tested["sender"]).first()
@@ -179,7 +179,8 @@ def _save(account: MailAccount, **values: Any) -> OutgoingServer:
 def resume(account: MailAccount) -> None:
     """The password for fetching was tested and saved: where sending uses it too, what waits goes out again.
 
-    And an address that the old sign-in had proven must be what the new one proves, too.
+    But if somebody else signs in now, sending is no longer settled: its server has never seen this password, which
+    may be of another provider, and an address that the old sign-in had proven must be proven by the new one.
     """
     server = OutgoingServer.objects.filter(
         account=account, login=OutgoingServer.Login.SAME, is_custom=True
@@ -188,6 +189,8 @@ def resume(account: MailAccount) -> None:
         return
     with transaction.atomic():
         OutgoingServer.objects.filter(pk=server.pk).update(paused_since=None, error_code="", error_text="")
+        if server.username not in ("", same_username(account)):
+            OutgoingServer.objects.filter(pk=server.pk).update(tested_at=None)
         for identity in account.identities.filter(is_login=True):
             if not proves(identity.address, server, account):
                 account.identities.filter(pk=identity.pk).update(is_login=False)

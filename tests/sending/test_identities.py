@@ -314,6 +314,16 @@ def test_a_new_name_for_the_account_mends_nothing(account, alice):
     assert not state(server)[0]
 
 
+def test_somebody_elses_password_for_fetching_goes_to_no_server_that_has_not_seen_it(account, alice, member):
+    """Else a new provider's password would be shown to the old provider's server."""
+    server = settle(account, is_login=True, username=account.username)
+    services.change_mail_account(account, alice, {"password": "new"})
+    assert servers.is_settled(OutgoingServer.objects.get(pk=server.pk))
+    services.change_mail_account(account, alice, {"username": "else", "host": "pop.else.example"})
+    assert not servers.is_settled(OutgoingServer.objects.get(pk=server.pk))
+    assert identities.usable(member) == []
+
+
 def test_another_user_name_for_fetching_no_longer_proves_the_address(acme, alice):
     account = factories.connect(acme, alice, email="ada@post.example", username="ada@post.example")
     settle(account, host="smtp.hoster.example", is_login=True)

@@ -23,7 +23,7 @@ def test_what_was_tested_is_saved_and_the_address_is_proven(started, box, as_ali
     answer = save(press, as_alice, box, started)
     assert answer.url == page_of(box)
     found = server_of(box)
-    assert (found.host, found.port, found.login, found.username) == ("mail.gmx.net", 465, "same", "")
+    assert (found.host, found.port, found.login, found.password) == ("mail.gmx.net", 465, "same", "")
     with tenancy.scope(box.organization_id):
         assert box.identities.get().is_login
     page = text(as_alice.get(answer.url).text)

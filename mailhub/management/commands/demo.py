@@ -57,7 +57,7 @@ def _sending(provider: demo.Details, box: demo.DemoMailbox) -> dict[str, Any]:
     server = {"host": provider.host, "port": provider.smtp_port, "encryption": MailAccount.Encryption.SSL}
     return {
         "login": OutgoingServer.Login.SAME,
-        "username": "",
+        "username": box.username,
         "password": "",
         "sender": box.address,
     } | server
