@@ -11,6 +11,8 @@ from fetching import states
 from fetching.states import Standing
 from mailbox.models import Folder, Label
 from quotas.models import StorageMeter
+from sending import standings
+from sending.standings import Summary
 
 FOLDER_ICONS = {
     Folder.Role.INBOX: "inbox",
@@ -31,11 +33,12 @@ class SideAccount:
     unread: int = 0
     folders: list[Folder] = field(default_factory=list)
     labels: list[Label] = field(default_factory=list)
+    outbox: Summary | None = None  # none while it is empty
     is_open: bool = False
 
 
 def accounts_of(membership: Membership, open_account: int | None) -> list[SideAccount]:
-    """The person's accounts in their own order; three queries, however many there are."""
+    """The person's accounts in their own order; a few queries, however many there are."""
     entries: dict[int, SideAccount] = {}
     accounts = list(MailAccount.objects.visible_to(membership).select_related("fetch_state"))
     outages = states.outages(accounts)
@@ -49,6 +52,7 @@ def accounts_of(membership: Membership, open_account: int | None) -> list[SideAc
         if entry.is_open:
             entry.folders.append(folder)
     if open_account in entries:
+        entries[open_account].outbox = standings.summaries(membership, open_account).get(open_account)
         entries[open_account].labels = list(Label.objects.filter(account=open_account))
     return list(entries.values())
 
@@ -77,9 +81,10 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Troubles:
-    """What keeps mail from coming in: stopped accounts, and messages waiting for space over all accounts."""
+    """What keeps mail from coming in and going out: stopped accounts, outboxes that need their owner, full storage."""
 
     stopped: list[Trouble]
+    outboxes: list[tuple[MailAccount, Summary]]
     waiting: int
     is_full: bool
 
@@ -87,11 +92,15 @@ class Troubles:
 def troubles_of(membership: Membership) -> Troubles:
     """Of the person's own accounts; what mends itself stays unmentioned."""
     slug = membership.organization.slug
-    stopped, full = [], []
+    stopped, outboxes, full = [], [], []
+    summaries = standings.summaries(membership)
     for account in MailAccount.objects.visible_to(membership).select_related("fetch_state"):
         standing = states.of(account)
         if standing.needs_person:
             stopped.append(Trouble(account, standing, standing.action.url(slug, account.pk)))
         elif standing.kind == states.Kind.SPACE:
             full.append(account.fetch_state.waiting_messages)
-    return Troubles(stopped, sum(full), bool(full))
+        summary = summaries.get(account.pk)
+        if summary is not None and (summary.needs or summary.paused):
+            outboxes.append((account, summary))
+    return Troubles(stopped, outboxes, sum(full), bool(full))

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import mail, tenancy
+from accounts.models import MailAccount
 from mailbox.models import Message
 from sending import absences, claims, delivery, probing, proofs, returned, sent_copies, tidying
 from sending.claims import Claim
@@ -58,6 +59,11 @@ def order(outgoing: OutgoingMessage) -> None:
             send_due.apply_async, (outgoing.organization_id, outgoing.account_id), countdown=countdown
         )
         transaction.on_commit(send)
+
+
+def order_account(account: MailAccount) -> None:
+    """Once this is committed, have what waits in the account's outbox sent."""
+    transaction.on_commit(partial(send_due.delay, account.organization_id, account.pk))
 
 
 @shared_task

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from sending.views import addresses, away, previews, servers, signatures, templates
+from sending.views import addresses, away, outbox, previews, servers, signatures, templates
 
 servers_and_addresses = [
     path("settings/accounts/<int:account>/sending/", servers.sending_server, name="sending_server"),
@@ -21,6 +21,14 @@ servers_and_addresses = [
     path("settings/addresses/<int:identity>/default/", addresses.address_default, name="address_default"),
     path("settings/addresses/<int:identity>/verify/", addresses.address_verify, name="address_verify"),
     path("settings/addresses/<int:identity>/code/", addresses.address_code, name="address_code"),
+]
+
+outbox_pages = [
+    path("mail/<int:account>/outbox/", outbox.outbox, name="outbox"),
+    path("mail/<int:account>/outbox/resume/", outbox.outbox_resume, name="outbox_resume"),
+    path("mail/outgoing/<int:outgoing>/", outbox.outgoing, name="outgoing"),
+    path("mail/outgoing/<int:outgoing>/act/", outbox.outgoing_act, name="outgoing_act"),
+    path("mail/message/<int:message>/sending/", outbox.message_sending, name="message_sending"),
 ]
 
 writing = [
@@ -46,4 +54,4 @@ writing = [
     path("console/disclaimer/", signatures.disclaimer, name="disclaimer"),
 ]
 
-urlpatterns = [*servers_and_addresses, *writing]
+urlpatterns = [*servers_and_addresses, *outbox_pages, *writing]

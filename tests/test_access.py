@@ -15,7 +15,7 @@ from mailbox.models import Attachment
 from sending.models import MessageTemplate, Signature
 from tests import factories
 from tests.conftest import signed_in
-from tests.test_isolation import ATTACHED
+from tests.test_isolation import ATTACHED, outgoing_row
 
 OPEN, MEMBER, PRIVATE, ADMIN = "open", "member", "private", "admin"
 
@@ -115,6 +115,11 @@ TABLE: dict[str, Row] = {
     "address_default": post(PRIVATE),
     "address_verify": private(),
     "address_code": post(PRIVATE),
+    "outbox": private(),
+    "outbox_resume": post(PRIVATE),
+    "outgoing": private(),
+    "outgoing_act": Row(PRIVATE, post_only=True, owner=(404,)),  # "read" is not among its acts
+    "message_sending": private(owner=(204,)),  # the sample was not sent from here
     "signatures": Row(MEMBER),
     "signature_new": private(),
     "signature_edit": private(),
@@ -171,6 +176,7 @@ def house(acme, umbrella, alice, bob, account):
             "identity": account.identities.get().pk,
             "signature": Signature.objects.create(organization=acme, account=account, name="Work").pk,
             "template": MessageTemplate.objects.create(organization=acme, owner=alice, name="Offer").pk,
+            "outgoing": outgoing_row(account).pk,
             "position": 0,
             "test": "no-such-test",
             "member": Membership.objects.get(user=bob).pk,

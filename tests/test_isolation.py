@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,9 @@ from sending import proofs, servers
 from sending.models import (
     Disclaimer,
     MessageTemplate,
+    OutgoingMessage,
+    OutgoingPart,
+    OutgoingRecipient,
     Signature,
     TemplateFile,
     VacationReply,
@@ -41,6 +45,9 @@ SYSTEM_CALLERS = {
     "fetching/endings.py": "a seat at a mail server goes on to whoever waits for it",
     "fetching/schedule.py": "the dispatcher claims due accounts of all, one mailbox once over all",
     "fetching/tidying.py": "history of all is forgotten",
+    "sending/claims.py": "seats at a server are counted, and claims that ran out ended, over all",
+    "sending/sent_copies.py": "copies that were left behind, of all",
+    "sending/tidying.py": "what was taken back is forgotten, of all",
     "mailhub/management/accounts.py": "operators name an account by number",
     "mailhub/admin.py": "support staff",
 }
@@ -51,6 +58,17 @@ ATTACHED = (
     b"--x\r\nContent-Type: application/pdf\r\n"
     b'Content-Disposition: attachment; filename="a.pdf"\r\n\r\n%PDF\r\n--x--\r\n'
 )
+
+
+def outgoing_row(account):
+    """A message on its way, to one recipient."""
+    here = {"organization": account.organization}
+    row = OutgoingMessage.objects.create(
+        **here, account=account, key=uuid.uuid4(), message_id="<1@x.example>", size=1, body_sha256=bytes(32)
+    )
+    OutgoingPart.objects.create(**here, outgoing=row, part=0, data=b"x")
+    OutgoingRecipient.objects.create(**here, outgoing=row, address="guest@x.example")
+    return row
 
 
 def writing_rows(account):
@@ -74,6 +92,7 @@ def furnish(organization, owner):
         FetchRun.objects.create(organization=organization, account=account)
         change_defaults(factories.membership(organization, owner), {"interval_minutes": 10})
         RemoteMessage.objects.create(organization=organization, account=account, uidl=b"1", state="stored")
+        outgoing_row(account)
         writing_rows(account)
         servers.settle_relay(account, owner)
         proofs.order(factories.membership(organization, owner), f"info{owner.pk}@shop.example")

@@ -193,7 +193,7 @@ def theme(context: template.Context) -> str:
 def side_accounts(context: template.Context) -> dict[str, Any]:
     """The person's accounts, the open one with its folders and labels.
 
-    Reads `folder` or `account`, `label` and `is_managing` from the context.
+    Reads `folder` or `account`, `label`, `is_managing` and `is_outbox` from the context.
     """
     request = context["request"]
     folder, account = context.get("folder"), context.get("account")
@@ -205,6 +205,7 @@ def side_accounts(context: template.Context) -> dict[str, Any]:
         "folder": folder,
         "label": context.get("label"),
         "is_managing": context.get("is_managing", False),
+        "is_outbox": context.get("is_outbox", False),
         "unread": sum(entry.unread for entry in entries),
         # Partial answers and messages opened from "All accounts" have another address.
         "is_all": getattr(context.get("place"), "is_all", False)

@@ -1,0 +1,157 @@
+"""The outbox of an account: what waits, what came to nothing, what was maybe sent; and what its owner does about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts import access
+from accounts.access import MemberRequest
+from accounts.models import MailAccount
+from mailbox.views.parts import show
+from mailbox.views.pieces import visible
+from sending import outbox as box
+from sending import standings, tasks
+from sending.models import OutgoingMessage
+from sending.outbox import TooLate
+from sending.standings import Shown
+from sending.views.common import org_url, own_account
+
+# So often the page asks again while something is under way, and while something only waits.
+BUSY_SECONDS, IDLE_SECONDS = 2, 30
+LIST_LIMIT: Final = 200
+
+
+def own_outgoing(request: MemberRequest, outgoing: int) -> OutgoingMessage:
+    """A message that the member has sent from one of their own accounts, or 404."""
+    own = standings.with_people(OutgoingMessage.objects.visible_to(request.membership))
+    return get_object_or_404(own.exclude(state=OutgoingMessage.State.CANCELLED), pk=outgoing)
+
+
+def _delay(shown: list[Shown]) -> int | None:
+    """In how many seconds the page asks again; None when nothing will change by itself."""
+    if any(each.standing.is_moving for each in shown):
+        return BUSY_SECONDS
+    return IDLE_SECONDS if any(each.outgoing.state in box.UNFINISHED for each in shown) else None
+
+
+# ── Pages ───────────────────────────────────────────────────────────────────
+@access.member
+@require_safe
+def outbox(request: MemberRequest, account: int) -> HttpResponse:
+    """What is in the outbox of an account, the newest first; asked for again as long as something moves."""
+    mail_account = own_account(request, account)
+    rows = standings.with_people(box.shown(mail_account.outgoing_messages.all()))
+    shown = [standings.show(row) for row in rows.order_by("-pk")[:LIST_LIMIT]]
+    context = {
+        "account": mail_account,
+        "shown": shown,
+        "delay": _delay(shown),
+        "paused": _paused(mail_account),
+        "is_outbox": True,
+    }
+    return show(request, "mailbox/outbox.html", context, parts={"outbox": "mailbox/_outbox.html"})
+
+
+def _paused(account: MailAccount) -> standings.Standing | None:
+    """Why nothing goes out from the account, if that is so."""
+    server = getattr(account, "outgoing_server", None)
+    return standings.paused(server) if server is not None and server.paused_since is not None else None
+
+
+@access.member
+@require_safe
+def outgoing(request: MemberRequest, outgoing: int) -> HttpResponse:
+    """One message: who has got it, who has not and why, when the next try is."""
+    shown = standings.show(own_outgoing(request, outgoing))
+    context = {
+        "account": shown.outgoing.account,
+        "shown": shown,
+        "delay": _delay([shown]),
+        "is_outbox": True,
+        "is_alone": True,
+    }
+    return show(request, "mailbox/outgoing.html", context, parts={"outgoing": "mailbox/_outgoing.html"})
+
+
+@access.member
+@require_safe
+def message_sending(request: MemberRequest, message: int) -> HttpResponse:
+    """What the reader shows over a message in Sent; nothing for one that did not go out from here."""
+    found = standings.with_people(OutgoingMessage.objects.filter(sent_copy=visible(request, message))).first()
+    if found is None:
+        return HttpResponse(status=204)
+    shown = standings.show(found)
+    response = render(request, "mailbox/_message_sending.html", {"shown": shown, "delay": _delay([shown])})
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+# ── What the owner does ─────────────────────────────────────────────────────
+def _try_now(request: MemberRequest, found: OutgoingMessage) -> str:
+    box.try_now(found)
+    return _("It goes out in a moment.")
+
+
+def _send_again(request: MemberRequest, found: OutgoingMessage) -> str:
+    attempts = request.POST.get("attempts", "")
+    if not (attempts.isascii() and attempts.isdigit() and len(attempts) < 9):
+        raise TooLate
+    box.send_again(found, attempts=int(attempts))
+    return _("It is sent once more.")
+
+
+def _arrived(request: MemberRequest, found: OutgoingMessage) -> str:
+    box.arrived(found)
+    return _("Noted as sent. A copy goes to Sent.")
+
+
+def _take_off(request: MemberRequest, found: OutgoingMessage) -> str:
+    box.take_off(found)
+    return _("Taken off the outbox.")
+
+
+_ACTS: Final[dict[str, Callable[[MemberRequest, OutgoingMessage], str]]] = {
+    "try_now": _try_now,
+    "send_again": _send_again,
+    "arrived": _arrived,
+    "take_off": _take_off,
+}
+
+
+@access.member
+@require_POST
+def outgoing_act(request: MemberRequest, outgoing: int) -> HttpResponse:
+    """Do `act` to one message; what is no longer possible changes nothing and is said."""
+    found = own_outgoing(request, outgoing)
+    act = _ACTS.get(request.POST.get("act", ""))
+    if act is None:
+        raise Http404
+    try:
+        said = act(request, found)
+    except TooLate as late:
+        messages.warning(request, f"{late.sentence} {late.remedy}")
+    else:
+        messages.success(request, said)
+        found.refresh_from_db(fields=["due_at"])
+        tasks.order(found)
+    alone = bool(request.POST.get("alone"))
+    target: tuple[Any, ...] = ("outgoing", found.pk) if alone else ("outbox", found.account_id)
+    return redirect(org_url(request, *target))
+
+
+@access.member
+@require_POST
+def outbox_resume(request: MemberRequest, account: int) -> HttpResponse:
+    """Try again although the last sign-in was refused: the owner may have mended it at the provider."""
+    mail_account = own_account(request, account)
+    box.resume(mail_account)
+    tasks.order_account(mail_account)
+    messages.info(request, _("Sending is tried again. Mail that waits is kept whatever happens."))
+    return redirect(org_url(request, "outbox", account))
