@@ -9,6 +9,7 @@ import copy
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 from django.core.cache import cache
 from django.db import connection
@@ -23,6 +24,11 @@ from tests.faults import ids_of
 def pytest_configure(config):
     from django.conf import settings
 
+    # On a busy machine making the examples may take long; that says nothing of the code.
+    hypothesis.settings.register_profile(
+        "mailhub", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
+    hypothesis.settings.load_profile("mailhub")
     config.addinivalue_line(
         "markers", "fault: proves a row of docs/faults.md, whose id is in the test's name"
     )

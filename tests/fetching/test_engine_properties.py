@@ -140,7 +140,7 @@ def live(account: MailAccount, server: MailboxServer, first: list, course: list[
     max_examples=40,
     deadline=None,
     derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     rule=st.sampled_from(["keep", "after_storing", "after_days"]),

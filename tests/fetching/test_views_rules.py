@@ -97,7 +97,7 @@ def test_errors_stand_at_their_fields_and_nothing_is_saved(account, page, as_ali
     assert answer.status_code == 422
     text = text_of(answer)
     assert "Your plan allows 5 minutes or more. Enter a number from 5 to 60." in text
-    assert "Your plan allows up to 52 MB." in text
+    assert "Your plan allows up to 50 MB." in text
     assert 'aria-describedby="id_interval_minutes-note"' in answer.text
     assert '<details class="folded folded-last" open>' in answer.text
     assert "Name and addresses" in text
@@ -120,7 +120,7 @@ def test_saving_without_a_change_writes_nothing(acme, account, page, as_alice):
 def test_the_limits_of_the_plan_are_told(acme, account, as_alice):
     text = text_of(as_alice.get(f"/o/acme/settings/accounts/{account.pk}/"))
     assert "Your plan allows 5 minutes or more." in text
-    assert "Your plan allows up to 52 MB. Larger ones stay at the provider and are listed" in text
+    assert "Your plan allows up to 50 MB. Larger ones stay at the provider and are listed" in text
 
 
 # ── The question before deleting ────────────────────────────────────────────

@@ -280,9 +280,10 @@ class TestExport:
 
     def test_eml_files_hold_what_the_server_sent(self, filled, tmp_path):
         answer = run("export_mailbox", str(filled), "--format", "eml", "--output", str(tmp_path / "a" / "b"))
+        # The newest came first when it was fetched, and the files go by when a message came.
         files = sorted((tmp_path / "a" / "b").iterdir(), key=lambda path: int(path.stem))
         written = [path.read_bytes() for path in files]
-        assert written == [*LETTERS[:-1], LETTERS[-1] + b"\r\n", OTHER_FOLDER]
+        assert written == [*[*LETTERS[:-1], LETTERS[-1] + b"\r\n"][::-1], OTHER_FOLDER]
         assert answer == {
             "messages": len(written),
             "bytes": sum(map(len, written)),
@@ -296,7 +297,7 @@ class TestExport:
             # An mbox ends each message with an empty line, and in mboxrd every quoted separator has one more ">".
             read = [re.sub(rb"(?m)^>(>*From )", rb"\1", raw) for raw in read_mbox(tmp_path / f"{name}.mbox")]
             assert [raw.rstrip(b"\n") for raw in read] == [
-                raw.replace(b"\r\n", b"\n").rstrip(b"\n") for raw in letters
+                raw.replace(b"\r\n", b"\n").rstrip(b"\n") for raw in reversed(letters)
             ]
 
     def test_exporting_twice_writes_the_same_and_not_twice(self, filled, tmp_path):

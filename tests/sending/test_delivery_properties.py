@@ -218,7 +218,7 @@ class Life:
     max_examples=60,
     deadline=None,
     derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(people=st.lists(st.sampled_from(PEOPLE), min_size=1, unique=True), course=st.lists(steps, max_size=6))
 def test_any_course_of_faults_and_decisions(acme, alice, settings, people, course):
