@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "csp",
     "django_htmx",
+    "django_prose_editor",  # for its static file alone: mailhub/static/mailhub/compose-editor.js
     "accounts",
     "quotas",
     "mailbox",
@@ -113,6 +114,12 @@ CACHES = {
         "KEY_PREFIX": "mailhub",
     }
 }
+# The first cuts off what is far too large for a message (sending/uploads.py).
+FILE_UPLOAD_HANDLERS = [
+    "sending.uploads.BoundedUploads",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 
 STATIC_URL = "/static/"

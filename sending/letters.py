@@ -73,8 +73,7 @@ def letter_of(draft: Draft) -> Letter:
     identity = draft.identity
     if identity is None:
         raise ValueError("a letter from nobody")
-    people = {name: recipients.read(getattr(draft, name)).people for name in ("to", "cc", "bcc")}
-    body = None if draft.is_plain else _html(draft)
+    body = None if draft.is_plain else html_of_draft(draft)
     images, attachments = _files(draft, body)
     return Letter(
         sender=Address(sender_name(identity), identity.address),
@@ -84,11 +83,13 @@ def letter_of(draft: Draft) -> Letter:
         subject=draft.subject,
         in_reply_to=draft.in_reply_to,
         references=tuple(draft.references),
-        text=_text(draft) if draft.is_plain else None,
+        text=plain_of(draft) if draft.is_plain else None,
         html=body,
         images=images,
         attachments=attachments,
-        **people,
+        to=recipients.read(draft.to).people,
+        cc=recipients.read(draft.cc).people,
+        bcc=recipients.read(draft.bcc).people,
     )
 
 
@@ -97,7 +98,8 @@ def sender_name(identity: Identity) -> str:
     return identity.name or identity.account.from_name
 
 
-def _html(draft: Draft) -> str:
+def html_of_draft(draft: Draft) -> str:
+    """All that the letter says, as HTML."""
     quote = draft.quote_html if draft.with_quote else ""
     mark = signature_html(draft.signature)
     # What follows the dashes is hidden by some readers: so only where nothing but the signature does.
@@ -120,7 +122,8 @@ def signature_text(signature: Signature | None) -> str:
     return signatures.render(signature, html=False) if signature else ""
 
 
-def _text(draft: Draft) -> str:
+def plain_of(draft: Draft) -> str:
+    """The same as plain text."""
     quote = draft.quote_text if draft.with_quote else ""
     mark = signature_text(draft.signature)
     is_below = draft.signature is not None and draft.signature.place == Signature.Place.BELOW

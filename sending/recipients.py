@@ -15,7 +15,7 @@ TYPED_LIMIT: Final = 20_000  # characters of one field
 # Between commas, semicolons and line ends, unless they are in quotes or angles. Nothing is looked at twice, but for
 # one quote that nobody has closed.
 _PIECE: Final = re.compile(r'(?:"(?:[^"\\]++|\\.)*+"|<[^<>]*+>|[^,;\r\n])++', re.DOTALL)
-_ANGLED: Final = re.compile(r"([^<>]*)<([^<>]*)>\s*")
+_ANGLED: Final = re.compile(r'((?:"(?:[^"\\]++|\\.)*+"|[^<>"])*+)<([^<>]*)>\s*', re.DOTALL)
 _QUOTED: Final = re.compile(r'\s*"((?:[^"\\]|\\.)*)"\s*', re.DOTALL)
 _PLAIN_NAME: Final = re.compile(r"[\w.'’ -]+")
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from sending.views import addresses, away, outbox, previews, servers, signatures, templates
+from sending.views import addresses, away, compose, files, outbox, previews, servers, signatures, templates
 
 servers_and_addresses = [
     path("settings/accounts/<int:account>/sending/", servers.sending_server, name="sending_server"),
@@ -38,9 +38,7 @@ writing = [
     path("settings/signatures/<int:signature>/delete/", signatures.signature_delete, name="signature_delete"),
     path("settings/templates/", templates.message_templates, name="message_templates"),
     path("settings/templates/new/", templates.message_template_new, name="message_template_new"),
-    path(
-        "settings/templates/<int:template>/", templates.message_template_edit, name="message_template_edit"
-    ),
+    path("settings/templates/<int:template>/", templates.message_template_edit, name="message_template_edit"),
     path(
         "settings/templates/<int:template>/delete/",
         templates.message_template_delete,
@@ -54,4 +52,21 @@ writing = [
     path("console/disclaimer/", signatures.disclaimer, name="disclaimer"),
 ]
 
-urlpatterns = [*servers_and_addresses, *outbox_pages, *writing]
+writing_a_letter = [
+    path("mail/write/", compose.write, name="write"),
+    path("mail/write/contacts/", compose.write_contacts, name="write_contacts"),
+    path("mail/write/<int:draft>/", compose.draft, name="draft"),
+    path("mail/write/<int:draft>/save/", compose.draft_save, name="draft_save"),
+    path("mail/write/<int:draft>/below/", compose.draft_below, name="draft_below"),
+    path("mail/write/<int:draft>/delete/", compose.draft_delete, name="draft_delete"),
+    path("mail/write/<int:draft>/files/", files.draft_file_add, name="draft_file_add"),
+    path("mail/write/<int:draft>/files/<int:file>/", files.draft_file, name="draft_file"),
+    path(
+        "mail/write/<int:draft>/files/<int:file>/remove/", files.draft_file_remove, name="draft_file_remove"
+    ),
+    path("mail/<int:account>/drafts/", compose.drafts_of, name="drafts"),
+    path("mail/message/<int:message>/answer/", compose.answer, name="answer"),
+    path("mail/outgoing/<int:outgoing>/take-back/", compose.outgoing_take_back, name="outgoing_take_back"),
+]
+
+urlpatterns = [*writing_a_letter, *servers_and_addresses, *outbox_pages, *writing]

@@ -15,6 +15,7 @@ from mailbox.models import Attachment
 from sending.models import MessageTemplate, Signature
 from tests import factories
 from tests.conftest import signed_in
+from tests.sending.drafted import draft_row
 from tests.test_isolation import ATTACHED, outgoing_row
 
 OPEN, MEMBER, PRIVATE, ADMIN = "open", "member", "private", "admin"
@@ -115,6 +116,18 @@ TABLE: dict[str, Row] = {
     "address_default": post(PRIVATE),
     "address_verify": private(),
     "address_code": post(PRIVATE),
+    "write": post(MEMBER),
+    "write_contacts": Row(MEMBER),
+    "answer": Row(PRIVATE, post_only=True, owner=(404,)),  # the form says nothing of how to answer
+    "draft": Row(PRIVATE, owner=(200, 302, 409)),  # the form names no version
+    "draft_save": Row(PRIVATE, post_only=True, owner=(409,)),
+    "draft_below": private(),
+    "draft_delete": private(),
+    "draft_file_add": post(PRIVATE),
+    "draft_file": private(),
+    "draft_file_remove": post(PRIVATE),
+    "drafts": private(),
+    "outgoing_take_back": post(PRIVATE),
     "outbox": private(),
     "outbox_resume": post(PRIVATE),
     "outgoing": private(),
@@ -177,6 +190,8 @@ def house(acme, umbrella, alice, bob, account):
             "signature": Signature.objects.create(organization=acme, account=account, name="Work").pk,
             "template": MessageTemplate.objects.create(organization=acme, owner=alice, name="Offer").pk,
             "outgoing": outgoing_row(account).pk,
+            "draft": (draft := draft_row(account)).pk,
+            "file": draft.files.get().pk,
             "position": 0,
             "test": "no-such-test",
             "member": Membership.objects.get(user=bob).pk,

@@ -15,7 +15,7 @@ from accounts import services, tenancy
 from accounts.models import Role
 from fetching.models import FetchRun, RemoteMessage
 from fetching.services import change_defaults
-from mailbox import labels
+from mailbox import labels, storing
 from mailbox.models import Message
 from sending import proofs, servers
 from sending.models import (
@@ -30,6 +30,7 @@ from sending.models import (
     VacationSent,
 )
 from tests import factories
+from tests.sending.drafted import draft_row
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("accounts", "quotas", "mailbox", "fetching", "sending", "mailhub")
@@ -66,7 +67,7 @@ def outgoing_row(account):
     row = OutgoingMessage.objects.create(
         **here, account=account, key=uuid.uuid4(), message_id="<1@x.example>", size=1, body_sha256=bytes(32)
     )
-    OutgoingPart.objects.create(**here, outgoing=row, part=0, data=b"x")
+    OutgoingPart.objects.create(**here, outgoing=row, part=0, data=storing.prepare(ATTACHED).parts[0])
     OutgoingRecipient.objects.create(**here, outgoing=row, address="guest@x.example")
     return row
 
@@ -93,6 +94,7 @@ def furnish(organization, owner):
         change_defaults(factories.membership(organization, owner), {"interval_minutes": 10})
         RemoteMessage.objects.create(organization=organization, account=account, uidl=b"1", state="stored")
         outgoing_row(account)
+        draft_row(account)
         writing_rows(account)
         servers.settle_relay(account, owner)
         proofs.order(factories.membership(organization, owner), f"info{owner.pk}@shop.example")

@@ -39,8 +39,12 @@ def mail_account(request: MemberRequest, account: int) -> HttpResponse:
 @access.member
 @require_safe
 def folder(request: MemberRequest, folder: int) -> HttpResponse:
-    """The messages of one folder, newest first."""
-    return _show(request, listing.build(request, Place.of(request, folder=folder)))
+    """The messages of one folder, newest first; for Drafts, unless `kept`, what is being written."""
+    place = Place.of(request, folder=folder)
+    source = listing.source(request, place).folder
+    if source is not None and source.role == Folder.Role.DRAFTS and not request.GET.get("kept"):
+        return redirect("drafts", place.slug, source.account_id)
+    return _show(request, listing.build(request, place))
 
 
 @access.member

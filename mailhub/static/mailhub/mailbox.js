@@ -246,6 +246,10 @@ const KEYS = {
   U: () => act("[value=unread]"),
   "#": () => act("[value=trash], [value=discard]"),
   u: () => find("#unread-only")?.click(),
+  c: () => find("#write")?.click(),
+  r: () => find(".reader-tools [value=reply]")?.click(),
+  a: () => find(".reader-tools [value=reply_all]")?.click(),
+  f: () => find(".reader-tools [value=forward]")?.click(),
   g: () => { isGoing = true; },
   Escape: leave,
 };

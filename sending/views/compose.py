@@ -1,0 +1,269 @@
+"""Writing: a draft is opened, saved as one types, sent, taken back."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts import access
+from accounts.access import MemberRequest
+from accounts.models import MailAccount
+from mailbox import rendering
+from mailbox.views import listing
+from mailbox.views.pieces import visible
+from sending import beginning, contacts, draft_files, drafts, letters, tasks
+from sending.draft_files import FileError
+from sending.drafts import Conflict, DraftError
+from sending.forms import compose as forms
+from sending.models import Draft, OutgoingMessage
+from sending.outbox import TooLate
+from sending.views import draft_page, files
+from sending.views.common import org_url, own_account
+from sending.views.draft_page import show
+
+KINDS: Final = {
+    "reply": Draft.Kind.REPLY,
+    "reply_all": Draft.Kind.REPLY_ALL,
+    "forward": Draft.Kind.FORWARD,
+    "forward_file": Draft.Kind.FORWARD,
+}
+
+
+# ── Beginning ───────────────────────────────────────────────────────────────
+@access.member
+@require_POST
+def write(request: MemberRequest) -> HttpResponse:
+    """Begin a new message, from the account at hand or the one that opens first."""
+    chosen = request.POST.get("account", "")
+    account: MailAccount | None
+    if chosen.isascii() and chosen.isdigit() and len(chosen) < 19:
+        account = own_account(request, int(chosen))
+    else:
+        account = listing.default_account(request)
+    if account is None:
+        messages.info(request, _("Connect an account first. Then you can write from it."))
+        return redirect(org_url(request, "connect"))
+    begun = beginning.start(request.membership, account)
+    return redirect(org_url(request, "draft", begun.draft.pk))
+
+
+@access.member
+@require_POST
+def answer(request: MemberRequest, message: int) -> HttpResponse:
+    """Reply, reply to all or forward: `act` says which."""
+    original = visible(request, message)
+    act = request.POST.get("act", "")
+    if act not in KINDS:
+        raise Http404
+    account = own_account(request, original.account_id)
+    begun = beginning.start(request.membership, account, KINDS[act], original, as_file=act == "forward_file")
+    if begun.left_out:
+        words = {"names": ", ".join(begun.left_out)[:300]}
+        messages.warning(request, _("Too large to go along: %(names)s. The rest is here.") % words)
+    return redirect(org_url(request, "draft", begun.draft.pk))
+
+
+# ── The page ────────────────────────────────────────────────────────────────
+@access.member
+@require_http_methods(["GET", "HEAD", "POST"])
+def draft(request: MemberRequest, draft: int) -> HttpResponse:
+    """One draft. Without script its form saves, attaches and sends by itself."""
+    row = drafts.of(request.membership, draft)
+    if row is None:
+        return _gone(request)
+    if request.method != "POST":
+        return show(request, row)
+    try:
+        saved = _save(request, row)
+    except Conflict as conflict:
+        return show(
+            request,
+            draft_page.typed(request, row),
+            errors={"": [draft_page.changed()]},
+            version=conflict.current.version,
+            status=409,
+        )
+    except DraftError as error:
+        return show(request, draft_page.typed(request, row), errors=error.errors, status=422)
+    return _act(request, saved)
+
+
+def _save(request: MemberRequest, row: Draft) -> Draft:
+    """Keep what the form holds. Raises Conflict, DraftError; Http404 when it was deleted meanwhile."""
+    fields = forms.read(request.membership, request.POST, draft_page.pictures(request, row))
+    try:
+        drafts.save(row, forms.version(request.POST), fields)
+    except Draft.DoesNotExist:
+        raise Http404 from None
+    saved = drafts.of(request.membership, row.pk)
+    if saved is None:
+        raise Http404
+    return saved
+
+
+def _act(request: MemberRequest, row: Draft) -> HttpResponse:
+    """What the button says, once all is saved."""
+    act = request.POST.get("act", "save")
+    if (file := request.POST.get("remove", "")) and file.isascii() and file.isdigit() and len(file) < 19:
+        draft_files.remove(row, int(file))
+        return redirect(org_url(request, "draft", row.pk))
+    if request.POST.get("due_choice") or act in ("send", "later"):
+        return _send(request, row, is_later=act != "send" or bool(request.POST.get("due_choice")))
+    if act == "switch":
+        drafts.switch(row)
+    elif act == "attach":
+        try:
+            files.attach(row, request.FILES.getlist("file"))
+        except FileError as error:
+            return show(request, row, errors={"files": [str(error.sentence)]}, status=422)
+    else:
+        messages.success(request, _("Draft saved."))
+    return redirect(org_url(request, "draft", row.pk))
+
+
+@access.member
+@require_POST
+def draft_save(request: MemberRequest, draft: int) -> HttpResponse:
+    """Save as one types; answers with the new version, or with what is in the way."""
+    row = drafts.of(request.membership, draft)
+    if row is None:
+        return JsonResponse({"error": draft_page.is_gone()}, status=404)
+    try:
+        saved = _save(request, row)
+    except Conflict as conflict:
+        return JsonResponse({"error": draft_page.changed(), "version": conflict.current.version}, status=409)
+    except DraftError as error:
+        return JsonResponse({"errors": error.errors}, status=422)
+    time = date_format(timezone.localtime(), _("H:i"))
+    return JsonResponse(
+        {
+            "version": saved.version,
+            "saved": _("Saved %(time)s") % {"time": time},
+            "signature": saved.signature_id or "",
+            "signatures": [[each.pk, each.name] for each in saved.account.signatures.all()],
+        }
+    )
+
+
+@access.member
+@require_safe
+def draft_below(request: MemberRequest, draft: int) -> HttpResponse:
+    """What follows the text when it goes out: signature, quote, last words; for a sandboxed frame."""
+    row = drafts.of(request.membership, draft)
+    if row is None:
+        raise Http404
+    row.html, row.text = "", ""
+    if row.is_plain:
+        inner, is_paper = rendering.render_text(letters.plain_of(row), is_flowed=False), False
+    else:
+        known = draft_page.embedded(row)
+        shown = rendering.render_html(letters.html_of_draft(row), show_remote=False, cid_url=known)
+        inner, is_paper = shown.html, shown.is_paper
+    response = HttpResponse(
+        rendering.document(
+            inner, css_url=static("mailhub/css/body.css"), lang=get_language() or "en", paper=is_paper
+        )
+    )
+    response["Content-Security-Policy"] = rendering.BODY_CSP
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Referrer-Policy"] = "no-referrer"
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@access.member
+@require_http_methods(["GET", "HEAD", "POST"])
+def draft_delete(request: MemberRequest, draft: int) -> HttpResponse:
+    """Delete a draft, after a page that asks."""
+    row = files.own_draft(request, draft)
+    if request.method != "POST":
+        return render(request, "mailbox/draft_delete.html", {"draft": row, "account": row.account})
+    row.delete()
+    messages.success(request, _("Draft deleted."))
+    return redirect(org_url(request, "drafts", row.account_id))
+
+
+@access.member
+@require_safe
+def drafts_of(request: MemberRequest, account: int) -> HttpResponse:
+    """What is being written from an account, the newest first."""
+    return draft_page.show_list(request, own_account(request, account))
+
+
+@access.member
+@require_safe
+def write_contacts(request: MemberRequest) -> HttpResponse:
+    """Suggestions for what is being typed into To, Cc or Bcc."""
+    found = contacts.suggest(request.membership, request.GET.get("q", "")[:100])
+    response = JsonResponse({"contacts": [{"name": name, "address": address} for name, address in found]})
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+# ── Sending ─────────────────────────────────────────────────────────────────
+def _send(request: MemberRequest, row: Draft, *, is_later: bool) -> HttpResponse:
+    try:
+        due_at = (
+            forms.due_at(request.POST.get("due_choice") or request.POST.get("due", "")) if is_later else None
+        )
+        outgoing = drafts.send(row, due_at)
+    except DraftError as error:
+        return show(request, row, errors=error.errors, status=422)
+    tasks.order(outgoing)
+    contacts.forget(request.membership)
+    messages.success(request, _undoable(request, outgoing, is_later=is_later))
+    return _back(request, row)
+
+
+def _undoable(request: MemberRequest, outgoing: OutgoingMessage, *, is_later: bool) -> SafeString:
+    """What happens now, with a button to undo it."""
+    said = _("Sending…")
+    if is_later:
+        moment = date_format(timezone.localtime(outgoing.due_at), _("l j F Y, H:i"))
+        said = _("Goes out %(moment)s.") % {"moment": moment}
+    # A button of the form that `mailbox/frame.html` has.
+    button = '<span>{}</span> <button class="btn" type="submit" form="take-back" formaction="{}">{}</button>'
+    address = org_url(request, "outgoing_take_back", outgoing.pk)
+    return format_html(button, said, address, _("Undo"))
+
+
+def _back(request: MemberRequest, row: Draft) -> HttpResponse:
+    """To the list that the letter began in."""
+    if row.original is not None and row.original.account_id == row.account_id:
+        return redirect(org_url(request, "folder", row.original.folder_id))
+    return redirect(org_url(request, "mail_account", row.account_id))
+
+
+def _gone(request: MemberRequest) -> HttpResponse:
+    """The draft is no longer there: its message may have gone to the outbox with the first of two clicks."""
+    key = request.POST.get("key", "")
+    sent = OutgoingMessage.objects.visible_to(request.membership)
+    if request.method == "POST" and draft_page.is_key(key) and (row := sent.filter(key=key).first()):
+        return redirect(org_url(request, "mail_account", row.account_id))
+    raise Http404
+
+
+@access.member
+@require_POST
+def outgoing_take_back(request: MemberRequest, outgoing: int) -> HttpResponse:
+    """Send it no more and open it again; too late, its page tells what has become of it."""
+    own = OutgoingMessage.objects.visible_to(request.membership)
+    found = get_object_or_404(own.exclude(state=OutgoingMessage.State.CANCELLED), pk=outgoing)
+    try:
+        row = drafts.take_back(found)
+    except TooLate as late:
+        messages.warning(request, f"{late.sentence} {late.remedy}")
+        return redirect(org_url(request, "outgoing", found.pk))
+    messages.success(request, _("Taken back. It is a draft again."))
+    return redirect(org_url(request, "draft", row.pk))
