@@ -141,13 +141,10 @@ class ServerForm(forms.Form):
 
 
 class AccountFields(forms.Form):
-    """How an account is called and answers: saved without a test."""
+    """How an account is called: saved without a test."""
 
     email = forms.EmailField(label=_("E-mail address"), max_length=254)
     name = forms.CharField(label=_("Account name"), max_length=80, required=False)
-    from_name = forms.CharField(label=_("Sender name"), max_length=150, required=False)
-    from_address = forms.EmailField(label=_("Sender address"), max_length=254, required=False)
-    reply_to = forms.EmailField(label=_("Replies go to"), max_length=254, required=False)
     is_default = forms.BooleanField(label=_("Open this account first when I sign in"), required=False)
 
     def clean(self) -> dict[str, Any]:
@@ -158,14 +155,17 @@ class AccountFields(forms.Form):
 
     def account_fields(self) -> dict[str, Any]:
         """Values for the columns of MailAccount. Valid forms only."""
-        names = ("email", "name", "from_name", "from_address", "reply_to", "is_default")
-        return {name: self.cleaned_data[name] for name in names}
+        return {name: self.cleaned_data[name] for name in ("email", "name", "is_default")}
 
 
 class ConnectForm(WishesForm, AccountFields, ServerForm):
     """Everything about a new account. Server and user name may be left empty where a preset knows them."""
 
     provider = forms.CharField(max_length=30, required=False, label=_("Provider"))
+    # With these its sender addresses begin (sending/identities.py), where they are changed from then on.
+    from_name = forms.CharField(label=_("Sender name"), max_length=150, required=False)
+    from_address = forms.EmailField(label=_("Sender address"), max_length=254, required=False)
+    reply_to = forms.EmailField(label=_("Replies go to"), max_length=254, required=False)
 
     def __init__(self, *args: Any, membership: Membership, **kwargs: Any) -> None:
         self.rules = defaults_of(membership.organization_id)
@@ -199,6 +199,11 @@ class ConnectForm(WishesForm, AccountFields, ServerForm):
         data["username"] = data.get("username") or email
         super()._fill(data)
 
+    def account_fields(self) -> dict[str, Any]:
+        """Values for the columns of MailAccount. Valid forms only."""
+        senders = {name: self.cleaned_data[name] for name in ("from_name", "from_address", "reply_to")}
+        return super().account_fields() | senders
+
     def settings(self) -> dict[str, Any]:
         """The server's part and the account's, ready for `accounts.services.add_mail_account`."""
         account = self.account_fields() | {"provider": self.cleaned_data["provider"]}
@@ -206,7 +211,7 @@ class ConnectForm(WishesForm, AccountFields, ServerForm):
 
 
 class AccountForm(AccountFields):
-    """An existing account's name, colour and addresses."""
+    """An existing account's name, colour and address."""
 
     hue = forms.ChoiceField(label=_("Colour"), choices=[(hue, hue) for hue in HUES], widget=forms.RadioSelect)
 
@@ -217,6 +222,6 @@ class AccountForm(AccountFields):
 
 def initial_of(account: MailAccount) -> dict[str, Any]:
     """What the forms show of an existing account; never its password."""
-    names = ("email", "name", "from_name", "from_address", "reply_to", "is_default", "hue")
+    names = ("email", "name", "is_default", "hue")
     server = ("host", "port", "encryption", "username")
     return {name: getattr(account, name) for name in names + server}

@@ -21,6 +21,7 @@ from fetching.models import FetchRun
 from fetching.states import Standing
 from fetching.views.progress import is_worth_showing, words
 from mailbox.models import Folder
+from sending import identities
 
 
 @dataclass(slots=True)
@@ -36,6 +37,7 @@ class Card:
     not_here: int = 0
     run: FetchRun | None = None
     moving: dict[str, Any] = field(default_factory=dict)
+    sending: str = ""  # what is still to be done before it can send
 
     @property
     def first_fetch_since(self) -> timedelta | None:
@@ -46,19 +48,21 @@ class Card:
 
 
 def cards_of(membership: Membership) -> list[Card]:
-    """The member's own accounts in their order; five queries, however many there are."""
+    """The member's own accounts in their order; ten queries, however many there are."""
     accounts = list(MailAccount.objects.visible_to(membership).select_related("fetch_state"))
     folders = Folder.objects.visible_to(membership).order_by().values_list("account")
     kept = {key: totals for key, *totals in folders.annotate(Sum("messages_count"), Sum("size"))}
     running = FetchRun.objects.visible_to(membership).filter(state=FetchRun.State.RUNNING)
     runs = {run.account_id: run for run in running.order_by("pk")}
     missing, outages = not_here.counts(accounts), states.outages(accounts)
+    notes = identities.notes(accounts)
     cards = []
     for account in accounts:
         standing, run = states.of(account, outages), runs.get(account.pk)
         messages, size = kept.get(account.pk, [0, 0])
         url = standing.action.url(membership.organization.slug, account.pk)
         card = Card(account, standing, messages, size, url, missing.get(account.pk, 0), run)
+        card.sending = str(notes.get(account.pk, ""))
         numbers = progress.measure(run, account.fetch_state, timezone.now())
         if is_worth_showing(standing, numbers):
             card.moving = words(numbers)
@@ -76,7 +80,7 @@ def _look(card: Card) -> tuple[object, ...]:
     fetched = str(account.fetch_state.last_success_at)
     return (
         *(account.pk, account.name, account.hue, account.is_default, card.messages, card.not_here),
-        *(standing.kind, standing.sentence, standing.remedy, bool(card.moving), fetched),
+        *(standing.kind, standing.sentence, standing.remedy, bool(card.moving), fetched, card.sending),
     )
 
 

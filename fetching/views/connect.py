@@ -145,7 +145,9 @@ def connect_save(request: MemberRequest) -> HttpResponse:
         messages.error(request, pages.limit_words(error.limit))
         return redirect(page)
     is_new = "account" not in tested
-    destination = org_url(request, "mail_account", account.pk) if is_new else org_url(request, "accounts")
+    # A new account goes on with how it sends; its mail comes in meanwhile.
+    sending = f"{org_url(request, 'sending_server', account.pk)}?new=1"
+    destination = sending if is_new else org_url(request, "accounts")
     transaction.on_commit(partial(cache.set, key, destination, probing.KEEP_SECONDS))
     transaction.on_commit(partial(probing.forget, test))
     return redirect(destination)

@@ -68,10 +68,10 @@ def test_the_page_shows_everything_but_the_password(account, page, as_alice):
 
 def test_names_are_saved_without_a_test(account, page, press):
     set_state(account, first_fetch_done=True, last_success_at=timezone.now())
-    answer = press(page, {**FORM, "reply_to": "sales@acme.example"})
+    answer = press(page, FORM)
     assert "Saved." in answer.text
     account = fresh(account)
-    assert (account.name, account.hue, account.reply_to) == ("Post", "teal", "sales@acme.example")
+    assert (account.name, account.hue) == ("Post", "teal")
     assert account.is_default  # never given up, only taken over
 
 
@@ -89,7 +89,7 @@ def test_the_server_cannot_be_changed_without_a_test(account, page, press):
 
 
 def test_errors_stand_at_their_fields(account, page, as_alice):
-    answer = as_alice.post(page, {**FORM, "reply_to": "nobody"})
+    answer = as_alice.post(page, {**FORM, "email": "nobody"})
     assert answer.status_code == 422
     assert 'aria-invalid="true"' in answer.text
     assert 'value="nobody"' in answer.text
@@ -104,10 +104,10 @@ def test_saving_without_a_change_writes_nothing(account, page, press, acme):
 
 def test_trouble_puts_the_servers_part_first(account, page, as_alice):
     text = as_alice.get(page).text
-    assert text.index("Name and addresses") < text.index("Server and password")
+    assert text.index("Name and address") < text.index("Server and password")
     set_state(account, status="failed", error_code="authentication_failed", last_success_at=timezone.now())
     text = as_alice.get(page).text
-    assert text.index("Server and password") < text.index("Name and addresses")
+    assert text.index("Server and password") < text.index("Name and address")
     assert "The provider no longer accepts the password." in text
     assert re.search(r'<input type="password"[^>]*autofocus', text)
 

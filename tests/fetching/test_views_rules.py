@@ -100,7 +100,7 @@ def test_errors_stand_at_their_fields_and_nothing_is_saved(account, page, as_ali
     assert "Your plan allows up to 50 MB." in text
     assert 'aria-describedby="id_interval_minutes-note"' in answer.text
     assert '<details class="folded folded-last" open>' in answer.text
-    assert "Name and addresses" in text
+    assert "Name and address" in text
     assert not rules_of(account).arrive_read
 
 
@@ -228,7 +228,7 @@ def test_u3_choosing_to_delete_at_once_starts_it_again(nameless, as_alice, queue
     settings = f"/o/acme/settings/accounts/{nameless.pk}/"
     text = text_of(as_alice.get(settings))
     assert "cannot tell messages apart" in text
-    assert text.index("After fetching") < text.index("Name and addresses"), "the remedy comes first"
+    assert text.index("After fetching") < text.index("Name and address"), "the remedy comes first"
     press(as_alice, f"{settings}fetching/", {**FORM, "delete_policy": "after_storing"})
     assert [call[0] for call in queued] == ["fetch"]
     state = state_of(nameless)

@@ -25,7 +25,7 @@ def test_saving_keeps_what_was_tested_and_fetches_at_once(started, acme, as_alic
     ended(started)
     answer = press(as_alice, SAVE, {"test": started})
     (account,) = accounts_of(acme)
-    assert answer.url == f"/o/acme/mail/{account.pk}/"
+    assert answer.url == f"/o/acme/settings/accounts/{account.pk}/sending/?new=1"
     assert (account.host, account.port, account.username) == ("pop.gmx.net", 995, "alice.hartono@gmx.de")
     assert (account.password, account.provider, account.from_name) == (
         "correct horse",
@@ -153,7 +153,7 @@ def test_errors_of_the_servers_form_keep_the_page(acme, harbour, as_alice, queue
     answer = change(press, as_alice, harbour, host="pop.elsewhere.example")
     assert answer.status_code == 422
     assert "Enter the password again" in answer.text
-    assert "Name and addresses" in answer.text
+    assert "Name and address" in answer.text
     assert queued == []
 
 
