@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 from django.utils.dates import WEEKDAYS
-from django.utils.formats import date_format
+from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -127,4 +127,4 @@ def moment(value: datetime | None, values: Mapping[str, Any]) -> str:
 def clock(value: time) -> str:
     """ "09:00"."""
     # Translators: the time of day in Django's format characters; "H.i" is 09.42
-    return date_format(value, _("H:i"))
+    return time_format(value, _("H:i"))

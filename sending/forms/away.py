@@ -23,6 +23,7 @@ from sending.vacation import LONGEST
 TEXT_LIMIT: Final = 10_000
 ADDRESSES_LIMIT: Final = 20
 EVERY_DAY: Final = list(range(7))
+_OF_DAYS: Final = _("Enter a number from 1 to 30.")
 _MOMENT: Final = "%Y-%m-%dT%H:%M"
 
 
@@ -73,11 +74,8 @@ class AwayForm(forms.Form):
     interval_days = forms.IntegerField(
         label=_("Days between two replies to the same person"),
         widget=forms.TextInput(attrs={"inputmode": "numeric"}),
-        validators=[MinValueValidator(1), MaxValueValidator(LONGEST.days)],
-        error_messages={
-            name: _("Enter a number from 1 to 30.")
-            for name in ("required", "invalid", "min_value", "max_value")
-        },
+        validators=[MinValueValidator(1, _OF_DAYS), MaxValueValidator(LONGEST.days, _OF_DAYS)],
+        error_messages={"required": _OF_DAYS, "invalid": _OF_DAYS},
     )
     subject = forms.CharField(label=_("Subject"), required=False, max_length=200, strip=False)
     text = _words(_("Text"))
@@ -92,9 +90,6 @@ class AwayForm(forms.Form):
     def __init__(self, *args: Any, reply: VacationReply | None = None, **kwargs: Any) -> None:
         kwargs["initial"] = _initial(reply or VacationReply())
         super().__init__(*args, **kwargs)
-        # A field's own words for "too large" come before those of its validators.
-        for validator in self.fields["interval_days"].validators:
-            validator.message = _("Enter a number from 1 to 30.")
 
     def clean_subject(self) -> str:
         """One line."""

@@ -11,12 +11,11 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import MailAccount, Membership
-from sending import identities, replying
-from sending.models import MessageTemplate, Signature
+from sending import replying
+from sending.models import Identity, MessageTemplate, Signature
 from sending.signatures import HTML_LIMIT, clean_text
 
-RICH: Final = {"rows": 8, "data-rich": "", "spellcheck": "true"}
-PLAIN: Final = {"rows": 8, "spellcheck": "true"}
+WRITING: Final = {"rows": 8, "spellcheck": "true"}
 PEOPLE: Final = {"autocapitalize": "none", "autocomplete": "off", "spellcheck": "false"}
 _TAG: Final = re.compile(r"<[a-zA-Z/!]|&[a-z]{2,10};|&#")
 _LONG: Final = {"max_length": _("This is too long. Leave something out.")}
@@ -25,7 +24,7 @@ _LONG: Final = {"max_length": _("This is too long. Leave something out.")}
 class RichField(forms.CharField):
     """HTML from the editor. Where there is none, plain typing is welcome: its lines stay lines."""
 
-    widget = forms.Textarea(attrs=RICH)
+    widget = forms.Textarea(attrs=WRITING)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(required=False, max_length=HTML_LIMIT, error_messages=_LONG, **kwargs)
@@ -39,7 +38,7 @@ class RichField(forms.CharField):
 class PlainField(forms.CharField):
     """Plain text of several lines. NUL is refused by Django."""
 
-    widget = forms.Textarea(attrs=PLAIN)
+    widget = forms.Textarea(attrs=WRITING)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(required=False, max_length=HTML_LIMIT, error_messages=_LONG, **kwargs)
@@ -69,7 +68,7 @@ class SignatureForm(forms.Form):
             field.choices = [(each.pk, each.address) for each in own]
 
 
-def _initial(signature: Signature, own: Sequence[identities.Identity]) -> dict[str, Any]:
+def _initial(signature: Signature, own: Sequence[Identity]) -> dict[str, Any]:
     return {
         "name": signature.name,
         "html": signature.html or replying.html_of_text(signature.text),
@@ -100,7 +99,7 @@ class FilesField(forms.FileField):
 
     widget = FilesInput
 
-    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:  # type: ignore[override]
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile[Any]]:
         """The files. Empty ones are refused."""
         given = data if isinstance(data, (list, tuple)) else [data]
         return [super(FilesField, self).clean(each, initial) for each in given if each]
@@ -126,7 +125,6 @@ class TemplateForm(forms.Form):
         label=_("Kind of text"),
         choices=[("", _("Rich text")), ("1", _("Plain text"))],
         coerce=bool,
-        empty_value=False,
         required=False,
         widget=forms.RadioSelect,
     )
@@ -135,7 +133,7 @@ class TemplateForm(forms.Form):
     to = forms.CharField(label=_("To"), required=False, widget=forms.TextInput(attrs=PEOPLE))
     cc = forms.CharField(label=_("Cc"), required=False, widget=forms.TextInput(attrs=PEOPLE))
     bcc = forms.CharField(label=_("Bcc"), required=False, widget=forms.TextInput(attrs=PEOPLE))
-    files = FilesField(label=_("Files"), required=False, max_length=255)
+    attachments = FilesField(label=_("Files"), required=False, max_length=255)
     remove = forms.TypedMultipleChoiceField(
         label=_("Take out"), coerce=int, required=False, widget=forms.CheckboxSelectMultiple
     )
@@ -159,5 +157,6 @@ class TemplateForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """One body or the other."""
         data = super().clean() or self.cleaned_data
-        data["html" if data.get("is_plain") else "text"] = ""
+        data["is_plain"] = bool(data.get("is_plain"))
+        data["html" if data["is_plain"] else "text"] = ""
         return data

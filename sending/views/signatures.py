@@ -48,7 +48,7 @@ def _row(signature: Signature, account: MailAccount) -> Row:
     own = list(account.identities.all())
     return Row(
         signature,
-        " · ".join(services.render(signature, html=False).split("\n"))[:200],
+        " · ".join(line for line in services.render(signature, html=False).split("\n") if line.strip())[:200],
         [each.address for each in own if each.signature_new_id == signature.pk],
         [each.address for each in own if each.signature_reply_id == signature.pk],
     )

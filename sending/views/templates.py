@@ -98,12 +98,12 @@ def _save(request: MemberRequest, template: MessageTemplate | None, form: Templa
         with transaction.atomic():
             row = services.save(request.membership, template, data)
             row.files.filter(pk__in=data["remove"]).delete()
-            for file in data["files"]:
+            for file in data["attachments"]:
                 services.add_file(
                     row, filename=file.name, content_type=file.content_type or "", data=file.read()
                 )
     except TemplateError as error:
-        form.add_error(error.field, str(error.sentence))
+        form.add_error("attachments" if error.field == "files" else error.field, str(error.sentence))
         return False
     return True
 

@@ -139,7 +139,7 @@ def test_every_placeholder_has_its_meaning_and_its_button(as_alice, acme):
 def test_a_template_is_written_changed_and_deleted(as_alice, acme, account):
     assert "No templates yet" in text(as_alice.get(TEMPLATES))
     files = [SimpleUploadedFile("a.pdf", b"%PDF", "application/pdf"), SimpleUploadedFile("b.txt", b"b")]
-    given = {**TEMPLATE, "account": account.pk, "to": "x@y.example", "files": files}
+    given = {**TEMPLATE, "account": account.pk, "to": "x@y.example", "attachments": files}
     assert as_alice.post(f"{TEMPLATES}new/", given).status_code == 302
     row = only(MessageTemplate)
     assert (row.account_id, row.html, row.to, row.is_plain) == (
@@ -197,7 +197,7 @@ def test_what_a_template_cannot_hold_is_said_where_it_stands(as_alice, acme, val
 def test_files_that_are_too_large_leave_nothing_behind(as_alice, acme, monkeypatch):
     monkeypatch.setattr(template_views.services, "FILES_BYTES", 5)
     files = [SimpleUploadedFile("a.txt", b"1234"), SimpleUploadedFile("b.txt", b"12")]
-    answer = as_alice.post(f"{TEMPLATES}new/", {**TEMPLATE, "files": files})
+    answer = as_alice.post(f"{TEMPLATES}new/", {**TEMPLATE, "attachments": files})
     assert answer.status_code == 422
     assert "10 MB together" in text(answer)
     with tenancy.scope(acme.pk):

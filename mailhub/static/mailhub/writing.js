@@ -1,6 +1,8 @@
 /* Signatures, templates and the disclaimer: the preview follows what is typed, buttons put placeholders in.
    Without it everything works by typing and by the preview's own button. */
 
+import { edit } from "./writing-editor.js";
+
 const form = document.querySelector("form[data-writing]");
 const box = form.querySelector("[data-preview]");
 const PAUSE_MS = 400;
@@ -45,23 +47,30 @@ form.addEventListener("change", followTyping);
 box.classList.add("is-live");
 showPreview();
 
+/* ── The editor ── */
+for (const field of form.querySelectorAll("[data-rich]")) edit(field);
+
 /* ── Placeholders ── */
 /* They go where was typed last, of the fields that know them. */
 const KNOWING = ["subject", "html", "text"];
 let target = null;
 form.addEventListener("focusin", ({ target: field }) => {
-  if (KNOWING.includes(field.name)) target = field;
+  const known = field.closest("[data-rich]")?.querySelector("textarea") ?? field;
+  if (KNOWING.includes(known.name)) target = known;
 });
 
-function shownBody() {
-  return [form.elements.html, form.elements.text].find((field) => field?.offsetParent) ?? form.elements.subject;
-}
+const isRich = (field) => field.closest(".is-live:not(.is-source)") !== null;
+const isShown = (field) => field.closest(".field").getClientRects().length > 0;
 
 form.addEventListener("click", (event) => {
   const button = event.target.closest("[data-insert]");
   if (!button) return;
-  const field = target?.offsetParent ? target : shownBody();
-  field.setRangeText(button.dataset.insert, field.selectionStart, field.selectionEnd, "end");
-  field.focus();
-  field.dispatchEvent(new Event("input", { bubbles: true }));
+  const { html, text, subject } = form.elements;
+  const field = target && isShown(target) ? target : [html, text].find(isShown) ?? subject;
+  if (isRich(field)) field.dispatchEvent(new CustomEvent("put", { detail: button.dataset.insert }));
+  else {
+    field.setRangeText(button.dataset.insert, field.selectionStart, field.selectionEnd, "end");
+    field.focus();
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
 });
