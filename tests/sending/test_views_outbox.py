@@ -78,6 +78,7 @@ def test_what_waits_is_looked_at_again_in_seconds(as_alice, ada):
     assert "Tea &lt;b&gt;" in as_alice.get(outbox_of(ada)).content.decode()
     assert "It goes out in a moment." in page
     assert 'hx-trigger="load delay:2s"' in page
+    assert "Take back" in page
     part = read(as_alice, outbox_of(ada), **HTMX, **{"HX-Target": "outbox"})
     assert "<html" not in part
     assert 'id="outbox"' in part
@@ -139,6 +140,7 @@ def test_maybe_sent_asks_for_the_owners_word(as_alice, ada, server):
         assert "did not say whether it took it: it may have been sent." in page
         assert "It arrived" in page
         assert "If it has arrived, 2 people get it twice." in page
+        assert "Take back" not in page
         assert "load delay" not in page
 
 
@@ -211,6 +213,7 @@ def test_a_refused_message_says_so(as_alice, ada, server):
     page = read(as_alice, page_of(outgoing))
     assert "Not sent" in page
     assert "The server refused this message." in page
+    assert "Open as a draft" in page
 
 
 def test_what_came_back_is_told_in_the_words_of_the_report(as_alice, ada):
@@ -283,3 +286,35 @@ def test_every_state_has_words(ada, state):
     assert shown.standing.icon
     if state not in ("claimed", "handed_over"):
         assert str(shown.standing.sentence)
+
+
+# ── Taking back ─────────────────────────────────────────────────────────────
+def take_back(press, client, outgoing):
+    return press(client, page_of(outgoing, "take-back/"))
+
+
+def test_what_waits_can_be_opened_again(as_alice, ada, press, server):
+    outgoing = queue(ada, written={"subject": "Tea", "to": BOB, "text": "At five?", "is_plain": True})
+    page = read(as_alice, outbox_of(ada))
+    assert f'formaction="{page_of(outgoing, "take-back/")}"' in page
+    answer = take_back(press, as_alice, outgoing)
+    assert "/mail/write/" in answer.url
+    assert "At five?" in read(as_alice, answer.url)
+    assert fresh(outgoing).state == "cancelled"
+    assert as_alice.get(page_of(outgoing)).status_code == 404
+    assert send(ada) == "nothing"
+
+
+def test_what_was_refused_can_be_opened_again(as_alice, ada, press, server):
+    outgoing = queue(ada, written={"subject": "Tea", "to": BOB, "text": "At five?", "is_plain": True})
+    server.faults = Faults(refuse={"DOT": "554 5.7.1 spam"})
+    send(ada)
+    assert "Open as a draft" in read(as_alice, outbox_of(ada))
+    assert "At five?" in read(as_alice, take_back(press, as_alice, outgoing).url)
+
+
+def test_what_was_maybe_sent_cannot(as_alice, ada, press, server):
+    outgoing = maybe_sent(ada, server)
+    answer = take_back(press, as_alice, outgoing)
+    assert answer.url == page_of(outgoing)
+    assert fresh(outgoing).state == "unknown"
