@@ -25,7 +25,7 @@ To = OutgoingRecipient.State
 def reports_among(account: MailAccount, message_ids: Sequence[int]) -> list[int]:
     """Those of the stored messages that look like delivery reports, if the account has sent anything."""
     found = Attachment.objects.filter(message__in=message_ids, content_type__in=_TYPES)
-    ids = list(found.values_list("message", flat=True).distinct())
+    ids = sorted({row.message_id for row in found.only("message")})
     return ids if ids and OutgoingMessage.objects.filter(account=account).exists() else []
 
 
