@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import hosts, providers
 from accounts.failures import MailError
 from accounts.models import MailAccount, Membership
-from accounts.models.mail_accounts import HUES
+from accounts.models.mail_accounts import HUE_NAMES
 from fetching.rule_forms import WishesForm, defaults_of
 
 ENCRYPTIONS = [
@@ -213,7 +213,7 @@ class ConnectForm(WishesForm, AccountFields, ServerForm):
 class AccountForm(AccountFields):
     """An existing account's name, colour and address."""
 
-    hue = forms.ChoiceField(label=_("Colour"), choices=[(hue, hue) for hue in HUES], widget=forms.RadioSelect)
+    hue = forms.ChoiceField(label=_("Colour"), choices=list(HUE_NAMES.items()), widget=forms.RadioSelect)
 
     def account_fields(self) -> dict[str, Any]:
         """Values for the columns of MailAccount. Valid forms only."""

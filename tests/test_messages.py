@@ -213,7 +213,7 @@ def test_every_folder_and_a_letter(reader, account):
         "sent": "Terkirim",
         "trash": "Sampah",
     }.items():
-        page = reader.get(reverse("folder", args=["acme", folders[role]])).content.decode()
+        page = reader.get(reverse("folder", args=["acme", folders[role]]), follow=True).content.decode()
         assert word in page
         assert english_in(page) == []
     for name in ("message", "message_original"):

@@ -12,7 +12,17 @@ from accounts.crypto import EncryptedTextField
 from accounts.models.people import Membership, User
 from accounts.tenancy import TenantModel
 
-HUES = ("blue", "teal", "ochre", "red", "magenta", "violet", "green", "slate")
+HUE_NAMES = {
+    "blue": _("Blue"),
+    "teal": _("Teal"),
+    "ochre": _("Ochre"),
+    "red": _("Red"),
+    "magenta": _("Magenta"),
+    "violet": _("Violet"),
+    "green": _("Green"),
+    "slate": _("Slate"),
+}
+HUES = tuple(HUE_NAMES)
 
 
 class MailAccountQuerySet(models.QuerySet["MailAccount"]):

@@ -84,6 +84,11 @@ class FetchState(TenantModel):
         return f"{self.account_id}: {self.status}"
 
     @property
+    def is_due(self) -> bool:
+        """Whether the next tick will take it."""
+        return self.next_run_at is not None and self.next_run_at <= timezone.now()
+
+    @property
     def is_fetching(self) -> bool:
         """Whether a worker holds the lease now."""
         return (

@@ -6,27 +6,16 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import access
 from accounts.access import MemberRequest
 from accounts.models import MailAccount
-from accounts.models.mail_accounts import HUES
+from accounts.models.mail_accounts import HUE_NAMES, HUES
 from mailbox import folders, labels, names
 from mailbox.models import Folder, Label
 from mailbox.views.parts import number
-
-HUE_NAMES = {
-    "blue": gettext_lazy("Blue"),
-    "teal": gettext_lazy("Teal"),
-    "ochre": gettext_lazy("Ochre"),
-    "red": gettext_lazy("Red"),
-    "magenta": gettext_lazy("Magenta"),
-    "violet": gettext_lazy("Violet"),
-    "green": gettext_lazy("Green"),
-    "slate": gettext_lazy("Slate"),
-}
 
 
 @access.member

@@ -67,7 +67,7 @@ class AwayForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
     )
     from_hour = _hour(_("From"))
-    until_hour = _hour(_("To"))
+    until_hour = _hour(_("Until"))
     audience = forms.ChoiceField(
         label=_("Who gets it"), choices=VacationReply.Audience, widget=forms.RadioSelect
     )

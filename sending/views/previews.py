@@ -48,8 +48,9 @@ def writing_preview(request: MemberRequest) -> HttpResponse:
         html = clean_html(RichField().clean(html)) or replying.html_of_text(text)
     if request.POST.get("samples"):
         html = _filled(request, html)
+    nothing = _("Nothing is written yet.")
     rendered = rendering.render_html(
-        html or f"<p>{escape(_('Nothing is written yet.'))}</p>",
+        html or f"<p>{escape(nothing)}</p>",
         show_remote=True,
         cid_url=lambda cid: None,
     )
