@@ -189,7 +189,7 @@ class Listed:
 def show_list(request: MemberRequest, account: MailAccount) -> HttpResponse:
     """The drafts of an account."""
     folder = Folder.objects.filter(account=account, role=Folder.Role.DRAFTS).first()
-    rows = Draft.objects.visible_to(request.membership).touched().filter(account=account)  # type: ignore[attr-defined]
+    rows = Draft.objects.visible_to(request.membership).touched().filter(account=account)
     listed = [Listed.of(row) for row in rows.order_by("-updated_at", "-pk")[:LIST_LIMIT]]
     context = {"account": account, "folder": folder, "drafts": listed}
     return render(request, "mailbox/drafts.html", context)
