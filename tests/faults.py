@@ -101,7 +101,7 @@ SIGNING_IN = (
      " cannot."),
     ("A16", "A server does not say that it takes tokens, although it does.", "", OAUTH),
     ("A17", "One mailbox is connected twice, by one person or in two organizations.",
-     "Both may; the sessions never overlap. One's own second account for the same mailbox is refused by the"
+     "Both may, and are warned before deleting; the sessions never overlap. One's own second account for the same mailbox is refused by the"
      " form."),
     ("A18", "The first way to sign in is refused.",
      "One attempt a session. Only an answer that the way itself is unknown lets the next one be tried."),
@@ -167,7 +167,7 @@ RETRIEVING = (
     ("R8", "One message cannot be parsed.",
      "Stored and shown as it came, to be downloaded; the others are not held up."),
     ("R9", "A message is larger than the plan allows.",
-     "Neither fetched nor deleted, and listed with its size."),
+     "Neither fetched nor deleted, and listed with sender, subject, size and the reason."),
     ("R10", "A small message has no end.", "Cut off at the limit, and the line is dropped."),
     ("R11", "Storage is full in the middle.",
      "What fits is stored and the session ends in order. It is a state, not an error, and goes on by itself."),
@@ -185,7 +185,7 @@ RETRIEVING = (
      " without it."),
     ("R19", "Mail is to be deleted some days after fetching.",
      "Counted from when it was stored here; only what is stored, a hundred a session."),
-    ("R20", "Deleting is switched on later.", "It takes what is stored, and nothing that was never fetched."),
+    ("R20", "Deleting is switched on later.", "It takes what is stored, and nothing that was never fetched; asked about first, with the number."),
     ("R21", "Replies come out of step.",
      "The session ends and nothing of it is believed; the server is asked one command at a time for a while."),
     ("R22", "TOP is missing, or sends all of it.",
