@@ -101,8 +101,8 @@ SIGNING_IN = (
      " cannot."),
     ("A16", "A server does not say that it takes tokens, although it does.", "", OAUTH),
     ("A17", "One mailbox is connected twice, by one person or in two organizations.",
-     "Both may, and are warned before deleting; the sessions never overlap. One's own second account for the same mailbox is refused by the"
-     " form."),
+     "Both may, and are warned before deleting; the sessions never overlap. One's own second account for"
+     " the same mailbox is refused by the form."),
     ("A18", "The first way to sign in is refused.",
      "One attempt a session. Only an answer that the way itself is unknown lets the next one be tried."),
 )
@@ -185,7 +185,8 @@ RETRIEVING = (
      " without it."),
     ("R19", "Mail is to be deleted some days after fetching.",
      "Counted from when it was stored here; only what is stored, a hundred a session."),
-    ("R20", "Deleting is switched on later.", "It takes what is stored, and nothing that was never fetched; asked about first, with the number."),
+    ("R20", "Deleting is switched on later.",
+     "It takes what is stored, and nothing that was never fetched; asked about first, with the number."),
     ("R21", "Replies come out of step.",
      "The session ends and nothing of it is believed; the server is asked one command at a time for a while."),
     ("R22", "TOP is missing, or sends all of it.",
