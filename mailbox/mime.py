@@ -23,8 +23,10 @@ _PREAMBLE_LIMIT = 4 * 1024  # bytes before the first boundary that are looked at
 _LINE_LIMIT = (
     80  # bytes behind a delimiter: RFC 2046 section 5.1.1 knows white space there, and old mail "--"
 )
+_HEAD = 4 * 1024  # most headers are shorter
 _CANDIDATES_LIMIT = 20_000  # lines of one multipart that begin like its delimiter
 
+_BLANK_LINE = re.compile(rb"\n\r?\n")
 _TYPE = re.compile(rb"\s*([!#$&^_.+\w-]{1,60}/[!#$&^_.+\w-]{1,60})")
 # Possessive, and the closing quote optional, so that no value is read twice.
 _PARAMETER = re.compile(rb';\s*+([^\s=;"]++)\s*+=\s*+(?:"((?:[^"\\]++|\\.)*+)"?|([^;]*+))', re.S)
@@ -138,11 +140,14 @@ def read_headers(raw: Raw, start: int, end: int) -> tuple[Headers, int]:
 
 def _blank_line(raw: Raw, start: int, end: int) -> tuple[int, int]:
     """Where the blank line that ends a header begins and ends; `end` twice when there is none."""
-    at = raw.find(b"\n\r\n", start, end)
-    bare = raw.find(b"\n\n", start, end if at < 0 else at + 1)
-    if bare >= 0:
-        return bare, bare + 2
-    return (at, at + 3) if at >= 0 else (end, end)
+    for size in (_HEAD, BLOCK_LIMIT):
+        blank = _BLANK_LINE.search(raw[start : min(end, start + size)])
+        if blank:
+            return start + blank.start(), start + blank.end()
+        if start + size >= end:
+            return end, end
+    found = [(raw.find(line, start + BLOCK_LIMIT - 2, end), len(line)) for line in (b"\n\n", b"\n\r\n")]
+    return min(((at, at + size) for at, size in found if at >= 0), default=(end, end))
 
 
 def _line_start(raw: Raw, position: int, lines: int) -> int:

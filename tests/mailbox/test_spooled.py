@@ -81,8 +81,11 @@ def test_a_mailbox_read_from_files():
 
 
 @pytest.mark.parametrize("blank", [b"\r\n\r\n", b"\n\n", b"\n\r\n", b"\r\n\n"])
-@pytest.mark.parametrize("length", [100, mime.BLOCK_LIMIT - 20, mime.BLOCK_LIMIT, mime.BLOCK_LIMIT + 5000])
+@pytest.mark.parametrize(
+    "length", [100, mime._HEAD, mime.BLOCK_LIMIT - 20, mime.BLOCK_LIMIT, mime.BLOCK_LIMIT + 5000]
+)
 def test_m15_a_header_of_any_length_ends_at_the_first_blank_line(blank, length):
+    """Also where the blank line lies across the places that are looked at one after the other."""
     for more in range(-3, 4):
         header = b"Subject: x\r\nX-Long: " + b"x" * (length - 20 + more)
         raw = header + blank + b"body\r\n\r\nmore\n\n"
