@@ -24,6 +24,8 @@ Kind = Draft.Kind
 
 # One that nobody has written into goes after so long.
 UNTOUCHED = timedelta(days=1)
+# An answer shows the pictures of its quote again, unless that would make it large.
+PICTURES_OF_AN_ANSWER = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,20 @@ def start(
         if kind == Kind.FORWARD and as_file:
             draft = _create(account, identity, kind, values)
             return Begun(draft, draft_files.carry(draft, [replying.as_attachment(raw, parsed.subject)]))
-        carried = replying.carried(raw) if kind == Kind.FORWARD else replying.Carried((), ())
+        carried = _carried(raw, kind)
         known = {image.content_id for image in carried.images}
         values |= _quote(parsed, read_body(raw), kind, known)
         draft = _create(account, identity, kind, values)
         return Begun(draft, draft_files.carry(draft, [*carried.images, *carried.attachments]))
+
+
+def _carried(raw: bytes, kind: str) -> replying.Carried:
+    """What goes along: everything with a message that is passed on, small pictures of the text with an answer."""
+    found = replying.carried(raw)
+    if kind == Kind.FORWARD:
+        return found
+    is_small = sum(len(image.content) for image in found.images) <= PICTURES_OF_AN_ANSWER
+    return replying.Carried((), found.images if is_small else ())
 
 
 def _create(account: MailAccount, identity: Identity | None, kind: str, values: dict[str, object]) -> Draft:

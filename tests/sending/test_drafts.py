@@ -8,7 +8,7 @@ from email.policy import default
 import pytest
 
 from accounts import tenancy
-from sending import draft_files, drafts, letters, outbox, signatures
+from sending import beginning, draft_files, drafts, letters, outbox, signatures
 from sending.draft_files import FileError
 from sending.drafts import Conflict, DraftError, Fields
 from sending.models import Draft, Identity, OutgoingMessage, Signature
@@ -58,7 +58,22 @@ def test_a_reply_goes_to_the_sender_alone_in_the_thread(ada):
     assert "alert" not in draft.quote_html
     assert draft.is_touched is False
     with tenancy.scope(ada.organization_id):
+        assert [file.filename for file in draft.files.all()] == ["plot.png"]
+
+
+def test_a_reply_leaves_large_pictures_out(ada, monkeypatch):
+    monkeypatch.setattr(beginning, "PICTURES_OF_AN_ANSWER", len(PIXEL) - 1)
+    (message,) = factories.deliver(ada, pictured())
+    draft = begin(ada, "reply", message)
+    assert "cid:" not in draft.quote_html
+    with tenancy.scope(ada.organization_id):
         assert not draft.files.exists()
+
+
+def test_the_pictures_of_a_quote_go_no_further_in_plain_text(ada):
+    (message,) = factories.deliver(ada, pictured())
+    letter = parsed(send(save(begin(ada, "reply", message), to=BOB, is_plain=True, text="Yes")))
+    assert [part.get_content_type() for part in letter.walk()] == ["text/plain"]
 
 
 def test_a_reply_to_all_leaves_oneself_out(ada):
@@ -352,7 +367,17 @@ def test_taken_back_it_is_the_same_draft_with_its_files(ada):
             for file in again.files.all()
         }
     assert again.key != draft.key
-    for name in ("account_id", "identity_id", "original_id", "kind", "to", "bcc", "subject", "html", "quote_html"):
+    for name in (
+        "account_id",
+        "identity_id",
+        "original_id",
+        "kind",
+        "to",
+        "bcc",
+        "subject",
+        "html",
+        "quote_html",
+    ):
         assert getattr(again, name) == getattr(draft, name)
     assert files == {
         ("plot.png", "image/png", "plot@mail.example", PIXEL),

@@ -43,7 +43,7 @@ class People {
     this.input.removeAttribute("name");
     this.input.value = "";
     this.store.type = "hidden";
-    this.store.removeAttribute("id");
+    for (const name of ["id", "aria-invalid", "aria-describedby"]) this.store.removeAttribute(name);
     this.box.append(this.input);
     this.list = document.createElement("ul");
     this.list.className = "suggestions";
@@ -206,4 +206,19 @@ class People {
 }
 
 const lines = [...document.querySelectorAll("[data-people]")].map((line) => new People(line));
-if (!lines[0].pieces.length) lines[0].input.focus();
+
+/* Copies are asked for when they are wanted. */
+const more = document.querySelector("[data-more]");
+const copies = lines.slice(1).filter((each) => !each.pieces.length && !each.input.hasAttribute("aria-invalid"));
+if (copies.length) {
+  more.hidden = false;
+  for (const each of copies) each.line.hidden = true;
+}
+more.addEventListener("click", () => {
+  more.hidden = true;
+  for (const each of copies) each.line.hidden = false;
+  copies[0].input.focus();
+});
+
+const wrong = lines.find((each) => each.input.hasAttribute("aria-invalid"));
+if (wrong || !lines[0].pieces.length) (wrong || lines[0]).input.focus();
