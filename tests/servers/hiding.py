@@ -1,4 +1,4 @@
-"""A mailbox as Gmail shows it: some of the oldest messages at a time, and no longer those retrieved once QUIT is said."""
+"""A mailbox as Gmail shows it: some of its oldest messages at a time, and none that was retrieved once QUIT is said."""
 
 from __future__ import annotations
 
