@@ -22,12 +22,14 @@ from accounts.models import MailAccount
 from mailbox import rendering
 from mailbox.views import listing
 from mailbox.views.pieces import visible
-from sending import beginning, contacts, draft_files, drafts, letters, tasks
+from sending import beginning, contacts, draft_files, drafts, filling, letters, tasks, templates
 from sending.draft_files import FileError
 from sending.drafts import Conflict, DraftError
 from sending.forms import compose as forms
-from sending.models import Draft, OutgoingMessage
+from sending.models import Draft, MessageTemplate, OutgoingMessage
 from sending.outbox import TooLate
+from sending.placeholders import PlaceholderError
+from sending.templates import TemplateError
 from sending.views import draft_page, files
 from sending.views.common import org_url, own_account
 from sending.views.draft_page import show
@@ -120,6 +122,10 @@ def _act(request: MemberRequest, row: Draft) -> HttpResponse:
         return redirect(org_url(request, "draft", row.pk))
     if request.POST.get("due_choice") or act in ("send", "later"):
         return _send(request, row, is_later=act != "send" or bool(request.POST.get("due_choice")))
+    if request.POST.get("template"):
+        return _use_template(request, row)
+    if act == "keep_template":
+        return _keep_template(request, row)
     if act == "switch":
         drafts.switch(row)
     elif act == "attach":
@@ -129,6 +135,35 @@ def _act(request: MemberRequest, row: Draft) -> HttpResponse:
             return show(request, row, errors={"files": [str(error.sentence)]}, status=422)
     else:
         messages.success(request, _("Draft saved."))
+    return redirect(org_url(request, "draft", row.pk))
+
+
+def _use_template(request: MemberRequest, row: Draft) -> HttpResponse:
+    """Put a template into the draft."""
+    chosen = request.POST["template"]
+    own = MessageTemplate.objects.visible_to(request.membership)
+    number = int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 19 else 0
+    template = get_object_or_404(own, pk=number)
+    try:
+        filling.use(request.membership, row, template)
+    except FileError as error:
+        return show(
+            request, files.own_draft(request, row.pk), errors={"files": [str(error.sentence)]}, status=422
+        )
+    except PlaceholderError:
+        said = _("A placeholder of this template stands for nothing any more. Correct the template first.")
+        return show(request, row, errors={"template": [said]}, status=422)
+    return redirect(org_url(request, "draft", row.pk))
+
+
+def _keep_template(request: MemberRequest, row: Draft) -> HttpResponse:
+    """Make a template of the draft."""
+    name = request.POST.get("template_name", "")[:200]
+    try:
+        templates.save_draft_as(request.membership, row, name)
+    except TemplateError as error:
+        return show(request, row, errors={"template": [str(error.sentence)]}, status=422)
+    messages.success(request, _("Saved as a template."))
     return redirect(org_url(request, "draft", row.pk))
 
 

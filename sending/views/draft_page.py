@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
 
+from django.db import models
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -20,7 +21,7 @@ from accounts.models import MailAccount
 from mailbox.models import Folder
 from sending import draft_files, identities, letters, proofs, recipients
 from sending.forms import compose as forms
-from sending.models import Draft, DraftFile, Identity
+from sending.models import Draft, DraftFile, Identity, MessageTemplate
 from sending.views.common import org_url
 from sending.views.files import file_url
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
 LIST_LIMIT = 200
+TEMPLATES_LIMIT = 30
 EMBEDDED_LIMIT = 16_000_000
 
 
@@ -71,6 +73,7 @@ def show(
         "has_quote": bool(row.quote_text or row.quote_html),
         "has_below": bool(row.signature_id or row.quote_text or row.quote_html),
         "signatures": list(row.account.signatures.all()),
+        "templates": list(_templates(request, row)),
         "errors": dict(errors or {}),
         "times": times(timezone.localtime()),
         "largest": draft_files.BYTES,
@@ -104,6 +107,16 @@ def _senders(request: MemberRequest, row: Draft) -> list[Sender]:
         why_not = identities.WORDS[obstacle] if obstacle else ""
         found.append(Sender(identity, why_not, identity.pk == row.identity_id))
     return found
+
+
+def _templates(request: MemberRequest, row: Draft) -> models.QuerySet[MessageTemplate]:
+    """Those for this account, the ones used last first."""
+    mine = MessageTemplate.objects.visible_to(request.membership).defer("html", "text")
+    fitting = mine.filter(models.Q(account=None) | models.Q(account=row.account_id))
+    found: models.QuerySet[MessageTemplate] = fitting.order_by(
+        models.F("used_at").desc(nulls_last=True), "name"
+    )
+    return found[:TEMPLATES_LIMIT]
 
 
 def _back(request: MemberRequest, row: Draft) -> str:

@@ -3,6 +3,7 @@
 
 const PAUSE_MS = 1200;
 const RETRY_MS = 8000;
+const ASIDE = new Set(["", "due", "template_name"]); // fields that are no part of the letter
 const form = document.getElementById("composer");
 const field = (name) => form.elements.namedItem(name);
 const status = document.getElementById("saved");
@@ -116,13 +117,13 @@ form.addEventListener("change", (event) => {
     showSender(event.target);
     form.querySelector("[data-from]").open = false;
   }
-  if (event.target.type === "file" || event.target.name === "due") return;
+  if (event.target.type === "file" || ASIDE.has(event.target.name)) return;
   touched();
   if (event.target.matches("[name=identity], [name=signature], [name=with_quote]")) save();
 });
 
 form.addEventListener("input", (event) => {
-  if (event.target.type !== "file" && event.target.name !== "due" && event.target.name !== "") touched();
+  if (event.target.type !== "file" && !ASIDE.has(event.target.name)) touched();
 });
 
 /* ── Sending ── */
