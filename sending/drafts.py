@@ -102,12 +102,14 @@ def save(draft: Draft, version: int, fields: Fields) -> Draft:
         if row is None:
             raise Draft.DoesNotExist
         if row.version != version:
+            if _says(row, fields):
+                return row  # the same once more: a page that was loaded again, an answer that got lost
             raise Conflict(row)
         for name in ("to", "cc", "bcc", "subject", "is_plain", "with_quote"):
             setattr(row, name, getattr(fields, name))
         # A page has one of the two; the other is kept for when the person changes their mind.
         if fields.is_plain:
-            row.text = fields.text.replace("\r\n", "\n").replace("\r", "\n")
+            row.text = _lines(fields.text)
         else:
             row.html = letters.clean(fields.html, fields.pictures)
         _choose(row, fields)
@@ -115,6 +117,20 @@ def save(draft: Draft, version: int, fields: Fields) -> Draft:
         row.save()
         Draft.objects.filter(pk=row.pk).update(updated_at=Now())
     return row
+
+
+def _says(row: Draft, fields: Fields) -> bool:
+    """Whether the draft holds just this already."""
+    text = row.text if fields.is_plain else row.html
+    wanted = _lines(fields.text) if fields.is_plain else letters.clean(fields.html, fields.pictures)
+    names = (*PEOPLE, "subject", "is_plain", "with_quote")
+    same = all(getattr(row, name) == getattr(fields, name) for name in names)
+    chosen = fields.identity is None or fields.identity.pk == row.identity_id
+    return same and chosen and text == wanted and fields.signature == row.signature_id
+
+
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _check(fields: Fields) -> None:

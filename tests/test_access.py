@@ -120,7 +120,7 @@ TABLE: dict[str, Row] = {
     "write_contacts": Row(MEMBER),
     "answer": Row(PRIVATE, post_only=True, owner=(404,)),  # the form says nothing of how to answer
     "draft": Row(PRIVATE, owner=(200, 302, 409)),  # the form names no version
-    "draft_save": Row(PRIVATE, post_only=True, owner=(409,)),
+    "draft_save": Row(PRIVATE, post_only=True, owner=(200, 409)),
     "draft_below": private(),
     "draft_delete": private(),
     "draft_file_add": post(PRIVATE),

@@ -8,13 +8,13 @@ from email.policy import default
 import pytest
 
 from accounts import tenancy
-from sending import beginning, draft_files, drafts, letters, outbox, signatures
+from sending import draft_files, drafts, letters, outbox, signatures
 from sending.draft_files import FileError
 from sending.drafts import Conflict, DraftError, Fields
 from sending.models import Draft, Identity, OutgoingMessage, Signature
 from tests import factories
 from tests.sending.drafted import PIXEL, begin, kept, pictured
-from tests.sending.outgoing import BOB, identity_of
+from tests.sending.outgoing import BOB
 
 pytestmark = pytest.mark.django_db
 
@@ -44,96 +44,6 @@ def parsed(outgoing: OutgoingMessage):
         return email.message_from_bytes(outbox.raw_bytes(outgoing), policy=default)
 
 
-# ── Beginning ───────────────────────────────────────────────────────────────
-def test_a_reply_goes_to_the_sender_alone_in_the_thread(ada):
-    (message,) = factories.deliver(ada, pictured("Re: [garden] Garden", to=ada.email))
-    draft = begin(ada, "reply", message)
-    assert (draft.to, draft.cc) == ("Marta Lindqvist <marta@mail.example>", "")
-    assert draft.subject == "Re: [garden] Garden"
-    assert draft.in_reply_to == "<garden@mail.example>"
-    assert draft.references == ["<first@mail.example>", "<garden@mail.example>"]
-    assert "On Monday 23 November 2026, 09:42, Marta Lindqvist wrote:" in draft.quote_text
-    assert "<table" in draft.quote_html
-    assert "Beans" in draft.quote_html
-    assert "alert" not in draft.quote_html
-    assert draft.is_touched is False
-    with tenancy.scope(ada.organization_id):
-        assert [file.filename for file in draft.files.all()] == ["plot.png"]
-
-
-def test_a_reply_leaves_large_pictures_out(ada, monkeypatch):
-    monkeypatch.setattr(beginning, "PICTURES_OF_AN_ANSWER", len(PIXEL) - 1)
-    (message,) = factories.deliver(ada, pictured())
-    draft = begin(ada, "reply", message)
-    assert "cid:" not in draft.quote_html
-    with tenancy.scope(ada.organization_id):
-        assert not draft.files.exists()
-
-
-def test_the_pictures_of_a_quote_go_no_further_in_plain_text(ada):
-    (message,) = factories.deliver(ada, pictured())
-    letter = parsed(send(save(begin(ada, "reply", message), to=BOB, is_plain=True, text="Yes")))
-    assert [part.get_content_type() for part in letter.walk()] == ["text/plain"]
-
-
-def test_a_reply_to_all_leaves_oneself_out(ada):
-    (message,) = factories.deliver(ada, pictured(to=ada.email.upper()))
-    draft = begin(ada, "reply_all", message)
-    assert draft.to == "Marta Lindqvist <marta@mail.example>, Tom <tom@mail.example>"
-    assert draft.cc == "Lena <lena@mail.example>"
-
-
-def test_a_forward_takes_files_and_pictures_along(ada):
-    (message,) = factories.deliver(ada, pictured())
-    draft = begin(ada, "forward", message)
-    assert (draft.to, draft.subject, draft.in_reply_to) == ("", "Fwd: Garden", "")
-    with tenancy.scope(ada.organization_id):
-        files = {file.filename: file for file in draft.files.all()}
-    assert set(files) == {"plot.png", "seeds.csv"}
-    assert bytes(files["plot.png"].data) == PIXEL
-    assert 'src="cid:plot@mail.example"' in draft.quote_html
-    assert "Forwarded message" in draft.quote_text
-
-
-def test_a_forward_as_a_file_is_the_message_untouched(ada):
-    raw = pictured()
-    (message,) = factories.deliver(ada, raw)
-    draft = begin(ada, "forward", message, as_file=True)
-    with tenancy.scope(ada.organization_id):
-        (file,) = draft.files.all()
-    assert (file.filename, file.content_type, bytes(file.data)) == ("Garden.eml", "message/rfc822", raw)
-    assert draft.quote_html == ""
-
-
-def test_what_has_no_room_in_a_forward_is_named(ada, monkeypatch):
-    monkeypatch.setattr(draft_files, "BYTES", len(PIXEL))
-    (message,) = factories.deliver(ada, pictured())
-    draft = begin(ada, "forward", message)
-    with tenancy.scope(ada.organization_id):
-        assert [file.filename for file in draft.files.all()] == ["plot.png"]
-
-
-def test_it_begins_with_the_address_the_message_was_written_to(ada):
-    with tenancy.scope(ada.organization_id):
-        other = Identity.objects.create(
-            organization_id=ada.organization_id, account=ada, address="shop@mail.example", is_login=True
-        )
-    (message,) = factories.deliver(ada, pictured(to="shop@mail.example"))
-    assert begin(ada, "reply", message).identity_id == other.pk
-    assert begin(ada).identity_id == identity_pk(ada)
-
-
-def identity_pk(account):
-    with tenancy.scope(account.organization_id):
-        return identity_of(account).pk
-
-
-def test_a_message_that_says_nothing_can_be_answered(ada):
-    (message,) = factories.deliver(ada, b"\r\n")
-    draft = begin(ada, "reply_all", message)
-    assert (draft.to, draft.subject, draft.references) == ("", "Re:", [])
-
-
 # ── Keeping ─────────────────────────────────────────────────────────────────
 def test_what_is_typed_is_kept_right_or_wrong(ada):
     draft = save(begin(ada), to="nobody, \u202e", subject="Te\ta", html="<p>Hi</p><script>x</script>")
@@ -149,6 +59,15 @@ def test_the_second_of_two_windows_is_told_and_overwrites_nothing(ada):
         drafts.save(draft, 1, Fields(subject="second window"))
     assert conflict.value.current.version == 2
     assert kept(draft).subject == "first window"
+
+
+def test_the_same_saved_again_is_no_conflict(ada):
+    draft = begin(ada)
+    save(draft, subject="first", html="<p>a</p>")
+    with tenancy.scope(ada.organization_id):
+        assert drafts.save(draft, 1, Fields(subject="first", html="<p>a</p>")).version == 2
+        with pytest.raises(Conflict):
+            drafts.save(draft, 1, Fields(subject="first", html="<p>b</p>"))
 
 
 @pytest.mark.parametrize("name", ["to", "cc", "bcc", "subject", "html", "text"])
@@ -258,6 +177,12 @@ def test_pictures_are_in_the_text_or_nowhere(ada):
     (picture,) = [part for part in letter.walk() if part.get_content_maintype() == "image"]
     assert picture["Content-ID"] == f"<{shown.content_id}>"
     assert picture.get_payload(decode=True) == PIXEL
+
+
+def test_the_pictures_of_a_quote_go_no_further_in_plain_text(ada):
+    (message,) = factories.deliver(ada, pictured())
+    letter = parsed(send(save(begin(ada, "reply", message), to=BOB, is_plain=True, text="Yes")))
+    assert [part.get_content_type() for part in letter.walk()] == ["text/plain"]
 
 
 def test_plain_text_takes_its_pictures_along_as_files(ada):

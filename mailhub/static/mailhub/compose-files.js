@@ -9,7 +9,7 @@ const waiting = [];
 let isBusy = false;
 
 function size(bytes) {
-  const units = ["B", "kB", "MB"];
+  const units = ["B", "KB", "MB"];
   let at = 0;
   let value = bytes;
   while (value >= 1000 && at < 2) {
