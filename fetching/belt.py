@@ -9,6 +9,7 @@ from threading import Condition, Lock
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+FIRST_ITEMS = 25
 
 
 class Stopped(Exception):
@@ -61,22 +62,28 @@ class Belt(Generic[T]):
     def batches(self, *, items: int, size: int, seconds: float, idle: float) -> Iterator[list[T]]:
         """Yield lists of at most `items` or `size` bytes, or what came within `seconds`.
 
+        The first ones are smaller, so that the taker has something to do while the putter fills the belt.
         Yields an empty list after `idle` seconds without anything, so that the taker can send its heartbeat.
         """
+        least = min(FIRST_ITEMS, items)
         while True:
-            batch, done = self._collect(items, size, seconds, idle)
+            batch, done = self._collect(least, items, size, seconds, idle)
             if batch or not done:
                 yield batch
+            if batch:
+                least = min(2 * least, items)
             if done:
                 if self._error is not None:
                     raise self._error
                 return
 
-    def _collect(self, items: int, size: int, seconds: float, idle: float) -> tuple[list[T], bool]:
+    def _collect(
+        self, least: int, items: int, size: int, seconds: float, idle: float
+    ) -> tuple[list[T], bool]:
         batch: list[T] = []
         load = 0
         with self._batch:
-            self._wanted = items, size
+            self._wanted = least, size
             self._wait(seconds, idle)
             while self._items and len(batch) < items and load < size:
                 item, weight = self._items.popleft()

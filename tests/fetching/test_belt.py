@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from fetching.belt import Belt, Stopped
+from fetching.belt import FIRST_ITEMS, Belt, Stopped
 
 WAIT = 5
 
@@ -26,6 +26,18 @@ def test_batches_are_bounded_by_count_and_by_size():
         belt.put(number, 600)
     belt.end()
     assert list(take(belt, size=1_000)) == [[0, 1], [2, 3]]
+
+
+def test_the_first_batches_do_not_wait_to_be_full_but_take_what_is_there():
+    belt = Belt(10_000)
+    batches = take(belt, items=200, seconds=WAIT * 100)
+    sizes = []
+    for count in (FIRST_ITEMS, 2 * FIRST_ITEMS, 200 + 30):
+        for number in range(count):
+            belt.put(number, 1)
+        sizes.append(len(next(batches)))
+    belt.end()
+    assert sizes + [len(batch) for batch in batches] == [FIRST_ITEMS, 2 * FIRST_ITEMS, 200, 30]
 
 
 def test_an_empty_belt_ends():
