@@ -38,7 +38,7 @@ def text_of(answer) -> str:
 
 def section(answer, key: str) -> str:
     """The words of one reason's card."""
-    (part,) = re.findall(rf'<section class="card" id="{key}".*?</section>', answer.text, re.DOTALL)
+    (part,) = re.findall(rf'<section class="card"\s+id="{key}".*?</section>', answer.text, re.DOTALL)
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", part)).split())
 
 
@@ -148,7 +148,7 @@ def test_every_state_has_its_reason(account, page, as_alice):
     kept = {"stored", "delete_wanted", "dele_sent", "gone"}
     for one in set(RemoteMessage.State.values) - kept:
         add_remote(account, one)
-    assert set(re.findall(r'<section class="card" id="(\w+)"', as_alice.get(page).text)) == set(
+    assert set(re.findall(r'<section class="card"\s+id="(\w+)"', as_alice.get(page).text)) == set(
         not_here.REASONS
     )
 
