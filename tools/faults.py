@@ -30,7 +30,7 @@ selects them all, and `pytest -k _c17_` those of one row.
 times and says how often it was green. This page is made by `python tools/faults.py --write` from `tests/faults.py` and
 the tests; a test fails when it lags.
 """
-MINUTES = "three minutes"
+MINUTES = "two minutes"
 
 
 def tests_by_id() -> dict[str, list[tuple[str, Path]]]:
