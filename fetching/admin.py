@@ -29,7 +29,7 @@ class FetchStateAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     search_fields = ("account__email", "account__host", "organization__name")
     ordering = ("-failures", "next_run_at")
     # A worker's right to write, and what names a remote mailbox, are nobody's to see.
-    exclude = ("lease_token", "mailbox", "seen_uidl")
+    exclude = ("lease_token", "mailbox", "seen_uidl", "seen_digest")
 
 
 @admin.register(FetchRun)

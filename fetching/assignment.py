@@ -20,20 +20,25 @@ Delete = FetchRules.Delete
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A mailbox as it was listed: number of messages, their size in bytes, identifier of the last; None for unknown."""
+    """A mailbox as it was listed: number of messages, their size in bytes, identifier of the last; None for unknown.
+
+    `digest` is of all identifiers and sizes (fetching/planning.py).
+    """
 
     messages: int | None = None
     size: int | None = None
     last_uidl: bytes | None = None
+    digest: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
     """One account as it was when its session began.
 
-    `max_message` is in bytes, the smaller of the owner's and the plan's. `seen` is set while a cheap look may do.
-    `pipelining` is False for a server that was out of step lately. `run_id` is the session's row in the history, 0 as
-    long as a cheap look may do: that needs none of its own.
+    `max_message` is in bytes, the smaller of the owner's and the plan's. `pipelining` is False for a server that was
+    out of step lately. `seen` is how the mailbox looked when nothing was left to do, None when that is not known or
+    not to be relied on. `looks_cheaply`: so short a time ago that asking whether it still looks so may do. `run_id` is
+    the session's row in the history, 0 with a cheap look: that needs none of its own.
     """
 
     claim: Claim
@@ -57,6 +62,7 @@ class Assignment:
     pipelining: bool
     run_id: int
     seen: Seen | None
+    looks_cheaply: bool
 
     @property
     def organization_id(self) -> int:
@@ -95,11 +101,10 @@ RETURNING account.host, account.port, account.encryption, account.username, acco
     rules.folder_id, rules.label_id, NOT state.first_fetch_done, state.status = 'paused_quota', state.skip_before,
     NOT EXISTS (SELECT FROM fetching_mailserver WHERE host = state.server
         AND lockstep_until > statement_timestamp()),
-    state.listed_at > statement_timestamp() - make_interval(secs => {FULL_PASS_SECONDS})
-        AND state.seen_messages IS NOT NULL,
-    state.seen_messages, state.seen_bytes, state.seen_uidl"""
+    state.listed_at > statement_timestamp() - make_interval(secs => {FULL_PASS_SECONDS}),
+    state.seen_messages, state.seen_bytes, state.seen_uidl, state.seen_digest"""
 
-_COLUMNS = [field.name for field in fields(Assignment)][3:-2]  # in the order of the statement
+_COLUMNS = [field.name for field in fields(Assignment)][3:-3]  # in the order of the statement
 
 
 def take(claim: Claim) -> Assignment:
@@ -109,14 +114,20 @@ def take(claim: Claim) -> Assignment:
         row = cursor.fetchone()
         if row is None:
             raise LeaseLost
-        host, port, encryption, username, password, *rest, is_known, messages, size, uidl = row
-        seen = Seen(messages, size, None if uidl is None else bytes(uidl)) if is_known else None
-        run = 0 if is_known else recording.begin(claim.organization_id, claim.account_id)
+        host, port, encryption, username, password, *rest, is_recent, messages, size, uidl, digest = row
+        is_known = is_recent is not None and messages is not None
+        looks_cheaply = is_known and is_recent
+        run = 0 if looks_cheaply else recording.begin(claim.organization_id, claim.account_id)
     return Assignment(
         claim=claim,
         address=ServerAddress(host, port, encryption),
         credentials=Credentials(username, crypto.decrypt(password) if password else ""),
         run_id=run,
-        seen=seen,
+        seen=Seen(messages, size, _bytes(uidl), _bytes(digest)) if is_known else None,
+        looks_cheaply=looks_cheaply,
         **dict(zip(_COLUMNS, rest, strict=True)),
     )
+
+
+def _bytes(value: bytes | memoryview | None) -> bytes | None:
+    return None if value is None else bytes(value)

@@ -71,6 +71,7 @@ def succeed(
     listed = ""
     if unchanged is None:
         listed = " seen_messages = %(seen)s, seen_bytes = %(seen_bytes)s, seen_uidl = %(seen_uidl)s,"
+        listed += " seen_digest = %(seen_digest)s,"
         listed += f" listed_at = {_NOW},"
     return _finish(
         claim,
@@ -94,6 +95,7 @@ def succeed(
             "seen": seen.messages,
             "seen_bytes": seen.size,
             "seen_uidl": seen.last_uidl,
+            "seen_digest": seen.digest,
         },
         unchanged=unchanged,
         run_id=run_id,

@@ -86,7 +86,7 @@ def _talk(session: Session) -> Seen | None:
             session.source.quit()
             return None
         listing = session.source.listing(need_uidl=session.job.delete_policy != Delete.AFTER_STORING)
-        seen = planning.seen(listing)
+        seen = planning.seen(session, listing)
         planning.plan(session, listing)
         if session.difference.too_big:
             planning.note_headlines(session)

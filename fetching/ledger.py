@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from psycopg.types.numeric import Int8
 
 from fetching.models import RemoteMessage
-from fetching.sources import Listing
+from fetching.sources import Listing, Row
 
 State = RemoteMessage.State
 # The message is with us: never fetched again.
@@ -65,13 +65,42 @@ def compare(
     listed = _keyed(listing, known)
     if not listed:
         return Difference()  # an empty listing proves nothing (U1): nothing changes
-    difference = Difference(is_reset=_is_reset(known, listed.keys()))
+    is_reset = _is_reset(known, listed.keys())
     _note_missing(account_id, known, listed.keys())
     fresh = [(key, size) for key, (_, size) in listed.items() if key not in known]
     if fresh:
         _insert(organization_id, account_id, fresh, State.SKIPPED if skip_new else State.LISTED)
-        known = _known(account_id)
-    is_fresh = {key for key, _ in fresh}
+        known |= _known(account_id, {uidl for (uidl, _), _ in fresh})
+    difference = _judged(listed, known, {key for key, _ in fresh}, max_size=max_size, verify=verify)
+    difference.is_reset = is_reset
+    return difference
+
+
+def compare_appended(
+    organization_id: int, account_id: int, rows: Sequence[Row], *, max_size: int
+) -> Difference | None:
+    """The same for mail at the end of a mailbox that is otherwise as it was when nothing was left to do in it.
+
+    None when the ledger has a message of such a name, or one has no name of its own: then all must be compared.
+    """
+    listed = {(row.uidl or b"", 0): (row.number, row.size or 0) for row in rows}
+    uidls = {uidl for uidl, _ in listed}
+    if b"" in uidls or len(listed) < len(rows) or _known(account_id, uidls):
+        return None
+    _insert(organization_id, account_id, [(key, size) for key, (_, size) in listed.items()], State.LISTED)
+    return _judged(listed, _known(account_id, uidls), listed.keys(), max_size=max_size)
+
+
+def _judged(
+    listed: Mapping[Key, tuple[int, int]],
+    known: Mapping[Key, Known],
+    fresh: Set[Key],
+    *,
+    max_size: int,
+    verify: bool = False,
+) -> Difference:
+    """What is to be done with each message that is listed; all of them have rows by now, `fresh` ones since now."""
+    difference = Difference()
     for key, (number, size) in listed.items():
         row, state, *_, is_verified = known[key]
         remote = Remote(number, row, size)
@@ -84,7 +113,7 @@ def compare(
                 difference.too_big.append(remote)
             else:
                 difference.wanted.append(remote)
-                if key in is_fresh:
+                if key in fresh:
                     difference.fresh.append(remote)
         elif state == State.TOO_BIG:
             difference.too_big.append(remote)
@@ -117,17 +146,20 @@ def _keyed(listing: Listing, known: dict[Key, Known]) -> dict[Key, tuple[int, in
     for row in listing.rows:
         if row.uidl:
             listed[row.uidl].append((row.number, row.size or 0))
-    rows: dict[bytes, list[tuple[int, Known]]] = defaultdict(list)
+    # Hardly any: names that were given to more than one message.
+    shared: dict[bytes, list[tuple[int, Known]]] = {uidl: [] for uidl, occurrence in known if occurrence}
     for (uidl, occurrence), row_known in known.items():
-        if uidl in listed:
-            rows[uidl].append((occurrence, row_known))
-    return {
-        (uidl, occurrence): message
-        for uidl, messages in listed.items()
-        for occurrence, message in zip(
-            _occurrences([size for _, size in messages], rows[uidl]), messages, strict=True
-        )
-    }
+        if uidl in shared:
+            shared[uidl].append((occurrence, row_known))
+    keyed: dict[Key, tuple[int, int]] = {}
+    for uidl, messages in listed.items():
+        rows = shared.get(uidl)
+        if rows is None:
+            rows = [(0, known[uidl, 0])] if (uidl, 0) in known else []
+        occurrences = _occurrences([size for _, size in messages], rows)
+        for occurrence, message in zip(occurrences, messages, strict=True):
+            keyed[uidl, occurrence] = message
+    return keyed
 
 
 def _occurrences(sizes: list[int], rows: list[tuple[int, Known]]) -> list[int]:
@@ -137,34 +169,33 @@ def _occurrences(sizes: list[int], rows: list[tuple[int, Known]]) -> list[int]:
     was gone is back or its identifier was given away again (U7). What gets a new number is retrieved, and then known
     by its bytes; taken for a stored message it would be deleted unread.
     """
+    is_single = len(sizes) == len(rows) == 1
+    if is_single and rows[0][1].state not in (State.GONE, State.DELE_SENT):
+        return [rows[0][0]]
     rows = sorted(rows)
     new = rows[-1][0] + 1 if rows else 0
-    if len(sizes) == len(rows) == 1:
-        expected = rows
-        is_certain = rows[0][1].state not in (State.GONE, State.DELE_SENT)
-    else:
-        expected = [(occurrence, row) for occurrence, row in rows if row.is_expected]
-        is_certain = False
-        if len(expected) > 1 and any(row.state == State.DELE_SENT for _, row in expected):
-            expected = []
+    expected = rows if is_single else [(occurrence, row) for occurrence, row in rows if row.is_expected]
+    if len(expected) > 1 and any(row.state == State.DELE_SENT for _, row in expected):
+        expected = []
     fits = len(expected) <= len(sizes) and all(
-        is_certain or row.size in (0, size) or not size
-        for (_, row), size in zip(expected, sizes, strict=False)
+        row.size in (0, size) or not size for (_, row), size in zip(expected, sizes, strict=False)
     )
     old = [occurrence for occurrence, _ in expected] if fits else []
     return old + list(range(new, new + len(sizes) - len(old)))
 
 
-def _known(account_id: int) -> dict[Key, Known]:
+def _known(account_id: int, uidls: Collection[bytes] | None = None) -> dict[Key, Known]:
+    """All that the ledger has of the account, or what it has under these names."""
     # Below Django's cursor: a hundred thousand rows are read at once here, and binary ones cost half.
     with psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(
             "SELECT uidl, occurrence, id, state, coalesce(size, 0), missing_since IS NOT NULL,"
-            " sha256 IS NOT NULL OR state = 'gone' FROM fetching_remotemessage WHERE account_id = %s",
-            [account_id],
+            " sha256 IS NOT NULL OR state = 'gone' FROM fetching_remotemessage WHERE account_id = %s"
+            + (" AND uidl = ANY(%s::bytea[])" if uidls is not None else ""),
+            [account_id] if uidls is None else [account_id, list(uidls)],
             binary=True,
         )
-        return {(uidl, occurrence): Known(*rest) for uidl, occurrence, *rest in cursor}
+        return {(row[0], row[1]): Known._make(row[2:]) for row in cursor.fetchall()}
 
 
 def _is_reset(known: dict[Key, Known], listed: Set[Key]) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,10 +13,10 @@ from django.utils import timezone
 from accounts import providers
 from fetching import fingerprints, ledger, recording
 from fetching.assignment import Seen
-from fetching.ledger import Remote
+from fetching.ledger import Difference, Remote
 from fetching.models import FetchRules, FetchState, RemoteMessage
 from fetching.sessions import Session
-from fetching.sources import Listing
+from fetching.sources import Listing, Row
 from mailbox.parsing import parse
 
 State = RemoteMessage.State
@@ -32,21 +33,30 @@ def nothing_new(session: Session) -> bool:
     A mailbox where mail came and as much went could look the same, so all of it is listed once an hour anyway.
     """
     seen = session.job.seen
-    if seen is None:
+    if seen is None or not session.job.looks_cheaply:
         return False
     if session.source.stat() != (seen.messages, seen.size):
         return False
     return not seen.messages or session.source.last_uidl(seen.messages) == seen.last_uidl
 
 
-def seen(listing: Listing) -> Seen:
-    """What a listing looks like to `nothing_new`; unknown for servers that leave something out."""
-    if any(row.size is None or row.uidl is None for row in listing.rows):
+def seen(session: Session, listing: Listing) -> Seen:
+    """What a listing looks like to later sessions; unknown for servers that leave something out."""
+    rows = listing.rows
+    if listing.damaged or any(row.size is None or row.uidl is None for row in rows):
         return Seen()
-    last = max(listing.rows, default=None)
-    if last is not None and last.number != len(listing.rows):
+    if [row.number for row in rows] != list(range(1, len(rows) + 1)):
         return Seen()
-    return Seen(len(listing.rows), sum(row.size or 0 for row in listing.rows), last.uidl if last else None)
+    size = sum(row.size or 0 for row in rows)
+    return Seen(len(rows), size, rows[-1].uidl if rows else None, _digest(session, rows))
+
+
+def _digest(session: Session, rows: Sequence[Row]) -> bytes:
+    """The sha256 of all names and sizes, and of the largest size that is fetched: were it another, more might be."""
+    digest = hashlib.sha256(b"%d\n" % session.limits.max_message)
+    digest.update(b"\n".join([row.uidl or b"" for row in rows]))
+    digest.update(array("q", [row.size or 0 for row in rows]))
+    return digest.digest()
 
 
 def plan(session: Session, listing: Listing) -> None:
@@ -101,15 +111,11 @@ def _headers(session: Session, numbers: list[int]) -> Iterator[tuple[int, bytes]
 # ── What is new ─────────────────────────────────────────────────────────────
 def _compare(session: Session, listing: Listing) -> None:
     job = session.job
-    is_very_first = job.is_first and not RemoteMessage.objects.filter(account=job.account_id).exists()
-    session.difference = ledger.compare(
-        job.organization_id,
-        job.account_id,
-        listing,
-        max_size=session.limits.max_message,
-        skip_new=is_very_first and job.first_fetch == First.ONLY_NEW,
-        verify=job.deletes,
-    )
+    appended = _appended(session, listing)
+    if appended is None or appended.wanted:
+        # Should this session end early, the ledger is no longer that of the listing which `seen` remembers.
+        FetchState.objects.filter(account=job.account_id, listed_at__isnull=False).update(listed_at=None)
+    session.difference = _compared(session, listing) if appended is None else appended
     if job.is_first and job.skip_before is None and job.first_fetch != First.EVERYTHING:
         _remember_what_is_old(session)
     session.outcome.listed = len(listing.rows)
@@ -119,6 +125,38 @@ def _compare(session: Session, listing: Listing) -> None:
         listed_bytes=sum(row.size or 0 for row in listing.rows),
         wanted=len(session.difference.wanted),
         wanted_bytes=sum(remote.size for remote in session.difference.wanted),
+    )
+
+
+def _appended(session: Session, listing: Listing) -> Difference | None:
+    """The difference, if the mailbox is as it was when nothing was left to do, but for mail at its end.
+
+    Mostly it is, and the thousands of messages before that end need not be compared one by one. A session that may
+    delete has to know them all.
+    """
+    job, known = session.job, session.job.seen
+    if known is None or known.messages is None or job.deletes or job.is_first:
+        return None
+    if seen(session, listing) == Seen() or _digest(session, listing.rows[: known.messages]) != known.digest:
+        return None
+    return ledger.compare_appended(
+        job.organization_id,
+        job.account_id,
+        listing.rows[known.messages :],
+        max_size=session.limits.max_message,
+    )
+
+
+def _compared(session: Session, listing: Listing) -> Difference:
+    job = session.job
+    is_very_first = job.is_first and not RemoteMessage.objects.filter(account=job.account_id).exists()
+    return ledger.compare(
+        job.organization_id,
+        job.account_id,
+        listing,
+        max_size=session.limits.max_message,
+        skip_new=is_very_first and job.first_fetch == First.ONLY_NEW,
+        verify=job.deletes,
     )
 
 

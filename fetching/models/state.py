@@ -44,10 +44,11 @@ class FetchState(TenantModel):
     # Mail from before this is not wanted (what to fetch the first time); NULL: all is.
     skip_before = models.DateTimeField(null=True)
     # The mailbox as it was when last all of it was listed and nothing was left to do; while the server says the
-    # same, there is nothing new. NULL: list.
+    # same, there is nothing new. `listed_at` NULL: list, and compare all of it.
     seen_messages = models.PositiveIntegerField(null=True)
     seen_bytes = models.BigIntegerField(null=True)
     seen_uidl = models.BinaryField(null=True)
+    seen_digest = models.BinaryField(null=True)
     listed_at = models.DateTimeField(null=True)
     last_started_at = models.DateTimeField(null=True)
     last_success_at = models.DateTimeField(null=True)

@@ -34,8 +34,9 @@ def sizes(lines: Sequence[bytes]) -> tuple[list[tuple[int, int | None]], int]:
 def size(value: bytes) -> int | None:
     """The number that `value` begins with; None when it is not there, negative or absurd."""
     # bytes.isdigit() is ASCII only. 15 digits are a petabyte.
-    word, *_ = value.split(None, 1) or [b""]
-    return int(word) if word.isdigit() and len(word) <= 15 else None
+    if not value.isdigit():
+        value, *_ = value.split(None, 1) or [b""]
+    return int(value) if value.isdigit() and len(value) <= 15 else None
 
 
 def _pairs(lines: Sequence[bytes]) -> list[tuple[int, bytes]]:

@@ -25,7 +25,7 @@ def main() -> None:
     command = commands.add_parser("fetch")
     command.add_argument("account", type=int)
     command.add_argument("--times", type=int, default=1)
-    command.add_argument("--how", choices=("any", "cheap", "full"), default="any")
+    command.add_argument("--how", choices=("any", "cheap", "full", "anew"), default="any")
     command.set_defaults(call=fetch)
     command = commands.add_parser("tick")
     command.add_argument("--limit", type=int, required=True)
@@ -66,17 +66,27 @@ def connect(slug: str, owner: str) -> None:
 def fetch(account: int, times: int, how: str) -> None:
     """Sessions as a worker runs them, each until nothing more waits; prints what each took.
 
-    `how`: "cheap" must find out without a listing that nothing is new, "full" must list everything.
+    `how`: "cheap" must find out without a listing that nothing is new, "full" must list everything, as it is done once
+    an hour, and "anew" compare it one by one, as after a change or an error.
     """
+    from datetime import timedelta
+
+    from django.db.models import F
+
     from accounts import tenancy
     from accounts.models import MailAccount
     from fetching import engine, schedule
+    from fetching.models import FetchState
 
     with tenancy.system():
         organization = MailAccount.objects.values_list("organization", flat=True).get(pk=account)
     for _ in range(times):
-        if how == "full":
-            with tenancy.scope(organization):
+        with tenancy.scope(organization):
+            if how == "full":
+                FetchState.objects.filter(account=account).update(
+                    listed_at=F("listed_at") - timedelta(days=1)
+                )
+            elif how == "anew":
                 schedule.look_again(account)
         stored, more = 0, True
         wall, cpu = time.perf_counter(), time.process_time()
