@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.mail import EmailMessage
@@ -15,6 +16,11 @@ from django.utils.translation import gettext as _
 from accounts.failures import Failure
 from accounts.models import MailAccount, User
 from accounts.models.people import INVITATION_DAYS
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+    Words = str | _StrPromise
 
 
 def invitation(organization_id: int, organization: str, inviter: User, email: str, key: str) -> None:
@@ -48,6 +54,40 @@ def account_needs_you(account: MailAccount, failure: Failure) -> None:
             sentence=str(failure.sentence),
             remedy=str(failure.remedy),
             url=_address("mail_account_edit", account.organization.slug, account.pk),
+        )
+
+
+def sending_needs_you(account: MailAccount, sentence: Words, remedy: Words) -> None:
+    """Nothing goes out from an account until its owner does something."""
+    owner = account.owner
+    with translation.override(owner.language or settings.LANGUAGE_CODE):
+        _send(
+            owner.email,
+            _("Nothing goes out from %(account)s: Mailhub needs you") % {"account": account.name},
+            "email/sending_needs_you.txt",
+            account=account,
+            owner=owner,
+            sentence=str(sentence),
+            remedy=str(remedy),
+            url=_address("outbox", account.organization.slug, account.pk),
+        )
+
+
+def not_sent(account: MailAccount, lines: Sequence[tuple[str, Words, Words]], *, more: int = 0) -> None:
+    """Messages that were refused, or maybe sent: subject, how it ended, and a sentence; `more` are not named."""
+    owner = account.owner
+    with translation.override(owner.language or settings.LANGUAGE_CODE):
+        _send(
+            owner.email,
+            _("Not sent from %(account)s") % {"account": account.name},
+            "email/not_sent.txt",
+            account=account,
+            owner=owner,
+            lines=[
+                (" ".join(subject.split()), str(badge), str(sentence)) for subject, badge, sentence in lines
+            ],
+            more=more,
+            url=_address("outbox", account.organization.slug, account.pk),
         )
 
 

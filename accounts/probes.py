@@ -30,10 +30,11 @@ HOURLY: Final = {"person": 30, "organization": 100, "target": 60}
 
 @dataclass(slots=True)
 class Probe:
-    """How a test stands: `state` is waiting, running, passed or failed; times in seconds."""
+    """How a test stands: `state` is waiting, running, passed or failed; times in seconds. `found`: numbers by name."""
 
     state: str = "waiting"
     steps: list[dict[str, Any]] = field(default_factory=list)
+    found: dict[str, int] = field(default_factory=dict)
     error: str = ""
     server_text: str = ""
     seconds: float = 0.0
@@ -95,8 +96,11 @@ def forget(kind: str, probe_id: str) -> None:
     cache.delete_many([_key(kind, probe_id, "settings"), _key(kind, probe_id, "state")])
 
 
-def run(kind: str, probe_id: str, check: Callable[[dict[str, Any], OnStep], object]) -> None:
-    """Do the test (in a worker), writing every step as it happens; `check` raises MailError when it fails."""
+def run(kind: str, probe_id: str, check: Callable[[dict[str, Any], OnStep], dict[str, int]]) -> None:
+    """Do the test (in a worker), writing every step as it happens.
+
+    `check` returns what it found, and raises MailError when it fails.
+    """
     settings = _settings(kind, probe_id)
     if settings is None:
         return
@@ -108,7 +112,7 @@ def run(kind: str, probe_id: str, check: Callable[[dict[str, Any], OnStep], obje
         write(kind, probe_id, probe)
 
     try:
-        check(settings, note)
+        probe.found = check(settings, note)
         probe.state = "passed"
     except MailError as error:
         probe.state, probe.error, probe.server_text = "failed", error.code, error.server_text

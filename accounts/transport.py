@@ -178,12 +178,27 @@ class Transport:
             with self._busy:
                 self._socket.settimeout(timeout)
                 size = self._socket.recv_into(self._block)
+                if size and self.secure is not None:
+                    size = self._fill(size)
         except TimeoutError as error:
             raise self._impatient() from error
         except OSError as error:
             raise _lost(error) from error
         self._window_bytes += size
         return self._block[:size]
+
+    def _fill(self, size: int) -> int:
+        """Add what else has come to the `size` bytes in the block, without waiting; returns how many there are now.
+
+        TLS hands over one record at a time, and servers write records of 4 KB: each would go through everything
+        above on its own.
+        """
+        self._socket.settimeout(0)
+        # What went wrong comes again when there is nothing else to hand over.
+        with contextlib.suppress(OSError):
+            while size < BLOCK and (more := self._socket.recv_into(self._block[size:])):
+                size += more
+        return size
 
     def _patience(self) -> float:
         """How many seconds the next wait may take; raises MailError when a clock has run out."""

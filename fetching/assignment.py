@@ -8,10 +8,10 @@ from datetime import datetime
 from django.db import connection
 
 from accounts import crypto
+from accounts.transport import Credentials, ServerAddress
 from fetching import recording
 from fetching.models import FetchRules
 from fetching.schedule import RUN_LEASE_SECONDS, Claim, LeaseLost, database
-from fetching.sources import Credentials, ServerAddress
 
 FULL_PASS_SECONDS = 3600
 

@@ -15,13 +15,14 @@ from dataclasses import replace
 from accounts import providers
 from accounts.crypto import CryptoError
 from accounts.failures import MailError
+from accounts.transport import Credentials, ServerAddress
 from fetching import assignment, deleting, endings, intake, planning, recording, schedule
 from fetching.assignment import Assignment, Delete, Seen
 from fetching.models import FetchRun, RemoteMessage
 from fetching.pop3_source import Pop3Source
 from fetching.schedule import Claim, LeaseLost
 from fetching.sessions import Connect, Outcome, Session
-from fetching.sources import Credentials, Limits, ServerAddress, Source
+from fetching.sources import Limits, Source
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +93,7 @@ def _talk(session: Session) -> Seen | None:
             planning.note_headlines(session)
         intake.retrieve(session)
         deleting.delete(session)
+        # Not before all is stored: some servers delete at QUIT what was retrieved (RFC 2449, 6.7).
         session.source.quit()
         return seen
     finally:

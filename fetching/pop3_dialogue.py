@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from accounts.failures import MailError
+from accounts.transport import Credentials, Transport
 from fetching.pop3 import (
     NEED_DATA,
     Connection,
@@ -18,8 +19,7 @@ from fetching.pop3 import (
 )
 from fetching.pop3.commands import Command
 from fetching.pop3.refusals import Refusal
-from fetching.sources import Credentials, Limits
-from fetching.transport import Transport
+from fetching.sources import Limits
 
 
 class Dialogue:

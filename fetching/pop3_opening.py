@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from accounts import hosts
+from accounts import sasl
 from accounts.failures import MailError
+from accounts.transport import Credentials, StepClock
 from fetching.pop3 import (
     Capabilities,
     Continuation,
@@ -13,7 +14,6 @@ from fetching.pop3 import (
     Event,
     Greeting,
     LocalProtocolError,
-    RemoteProtocolError,
     commands,
     login,
     refusals,
@@ -21,7 +21,6 @@ from fetching.pop3 import (
 from fetching.pop3.commands import Command
 from fetching.pop3.refusals import Refusal
 from fetching.pop3_dialogue import Dialogue
-from fetching.sources import Credentials, StepClock
 
 
 def begin(dialogue: Dialogue, encryption: str, credentials: Credentials, clock: StepClock) -> Capabilities:
@@ -69,12 +68,8 @@ def greeting(dialogue: Dialogue) -> bytes | None:
 
 def secure(dialogue: Dialogue, clock: StepClock) -> None:
     """The handshake."""
-    transport = dialogue.transport
-    transport.start_tls()
-    assert transport.secure is not None
-    expiry = hosts.certificate_expiry(transport.secure)
-    version = (transport.secure.version() or "TLS").replace("TLSv", "TLS ")
-    clock.done("secure", f"{version}, {expiry:%Y-%m-%d}" if expiry else version)
+    dialogue.transport.start_tls()
+    clock.done("secure", dialogue.transport.protection)
 
 
 def stls(dialogue: Dialogue) -> None:
@@ -126,7 +121,7 @@ def attempt(dialogue: Dialogue, method: login.Method) -> Err | None:
         while isinstance(event, Continuation):
             try:
                 line = dialogue.conn.respond(next(answers, lambda _challenge: b"")(event.challenge))
-            except RemoteProtocolError as error:
+            except sasl.BadChallenge as error:
                 raise MailError("protocol_error") from error
             except LocalProtocolError as error:
                 raise MailError("password_unencodable") from error

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Final, Self
 
 from accounts.failures import MailError
+from accounts.transport import Credentials, OnStep, ServerAddress, StepClock, Transport
 from fetching import fingerprints, pop3_opening
 from fetching.pop3 import (
     Capabilities,
@@ -26,8 +27,7 @@ from fetching.pop3 import (
 )
 from fetching.pop3.commands import Command
 from fetching.pop3_dialogue import Dialogue
-from fetching.sources import Credentials, Limits, Listing, OnStep, Retrieved, Row, ServerAddress, StepClock
-from fetching.transport import Transport
+from fetching.sources import Limits, Listing, Retrieved, Row
 
 # How much may be asked for ahead: enough to keep a line of 50 ms busy, little enough to throw away when the
 # session is left early.
@@ -81,7 +81,9 @@ class Pop3Source:
         this order; later `listing` reports uidl and listed.
         """
         clock = StepClock(on_step)
-        transport = Transport(address, limits, on_resolved=lambda found: clock.done("resolved", found))
+        transport = Transport(
+            address, limits, on_resolved=lambda found: clock.done("resolved", found), protocol="pop3"
+        )
         clock.done("connected")
         try:
             dialogue = Dialogue(transport, credentials, limits)

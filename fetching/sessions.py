@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from accounts.transport import Credentials, ServerAddress
 from fetching import recording, schedule
 from fetching.assignment import Assignment
 from fetching.ledger import Difference, Remote
 from fetching.schedule import Claim
-from fetching.sources import Credentials, Limits, ServerAddress, Source
+from fetching.sources import Limits, Source
 from quotas.models import StorageMeter
 
 Connect = Callable[[ServerAddress, Credentials, Limits, bool], Source]

@@ -2,87 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, Protocol, Self
 
 from accounts.failures import MailError
+from accounts.transport import Clocks
 
 
 @dataclass(frozen=True, slots=True)
-class ServerAddress:
-    """Where the server is. `encryption` is "ssl" (TLS from the first byte), "starttls" or "plain" (none)."""
+class Limits(Clocks):
+    """How long and how much one session may take: seconds, and bytes. `greeting` bounds the whole greeting."""
 
-    host: str
-    port: int
-    encryption: str
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """Who signs in. The password is in no repr and never in an exception."""
-
-    username: str
-    password: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long and how much one session may take: seconds, and bytes.
-
-    `connect` bounds name, TCP and each TLS handshake, `greeting` the whole greeting, `command` the silence
-    while a reply is due, `session` everything together. A reply that has been going on for `rate_window`
-    seconds must bring `min_rate` bytes a second, averaged over each such window: a timeout for silence alone
-    never ends a server that sends a byte now and then.
-    """
-
-    connect: float = 20
     greeting: float = 30
-    command: float = 60
-    session: float = 480
-    min_rate: float = 1024
-    rate_window: float = 60
     max_message: int = 150_000_000
-
-
-class Step(NamedTuple):
-    """One thing done while signing in, for the connection test.
-
-    `name` is resolved, connected, secure, greeting, signed_in, uidl or listed; `seconds` what it took.
-    `detail` is our own words or numbers only (an address, a TLS version), never the server's.
-    """
-
-    name: str
-    seconds: float
-    detail: str = ""
-
-
-OnStep = Callable[[Step], None]
-
-
-class StepClock:
-    """Reports steps with the time since the last one."""
-
-    def __init__(self, on_step: OnStep | None) -> None:
-        self._on_step = on_step
-        self._last = time.monotonic()
-
-    def lap(self) -> float:
-        """Seconds since the last step, which ends here."""
-        now = time.monotonic()
-        seconds, self._last = now - self._last, now
-        return seconds
-
-    def done(self, name: str, detail: str = "") -> None:
-        """A step has just ended."""
-        self.report(name, self.lap(), detail)
-
-    def report(self, name: str, seconds: float, detail: str = "") -> None:
-        """A step has ended, after so many seconds."""
-        if self._on_step is not None:
-            self._on_step(Step(name, seconds, detail))
 
 
 class Row(NamedTuple):
@@ -213,7 +147,3 @@ class Source(Protocol):
 
         Never raises, and wakes another thread that waits for the server.
         """
-
-
-OpenSource = Callable[[ServerAddress, Credentials, Limits], Source]
-"""How the engine gets a Source. Raises MailError."""

@@ -28,6 +28,7 @@ _FIELD_NAME = re.compile(rb"[!-9;-~]+[ \t]*")  # RFC 5322 section 3.6.8: printab
 _WORD = re.compile(rb"=\?([^?\s]{1,75})\?([bBqQ])\?((?:[^?]*\?){0,4}?[^?]*)\?=")
 # Line ends, controls, and the marks that turn the direction of what follows (a name could look like another).
 _NOT_SHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb]")
+_ESCAPED = re.compile(rb"\\(.)", re.S)  # a quoted-pair (RFC 5322 section 3.2.1)
 _TOKEN = re.compile(
     rb'(?P<space>[\s\x00]+)|(?P<word>=\?[^?\s]{1,75}\?[bBqQ]\?[^?]*\?=)|"(?P<quoted>(?:[^"\\]++|\\.)*+)"?'
     rb"|(?P<comment>\()|<(?P<angle>[^<>]*)>?|(?P<mark>[,;:>)])|(?P<atom>(?:\[[^\[\]\s,<>]{0,60}\]|[^\s\x00\"(<>,;:)])++)",
@@ -217,7 +218,7 @@ def read_addresses(value: bytes, charset: str = "") -> list[Address]:
         else:
             is_local_part = kind == "quoted" and value[position : position + 1] == b"@"
             words.append(
-                token["quoted"].replace(b"\\", b"") if kind == "quoted" and not is_local_part else token[0]
+                _ESCAPED.sub(rb"\1", token["quoted"]) if kind == "quoted" and not is_local_part else token[0]
             )
     found += _bare(words, comment, charset)
     return [each for each in found[:ADDRESS_LIMIT] if each.name or each.address]

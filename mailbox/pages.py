@@ -146,8 +146,8 @@ def page_around(
 
 
 def _load(found: Sequence[Key]) -> list[Message]:
-    rows = Message.objects.select_related("account").prefetch_related("labels")
-    by_id = rows.defer("recipients", "references", "sha256").in_bulk([key for _, key in found])
+    rows = Message.objects.select_related("account", "folder").prefetch_related("labels")
+    by_id = rows.defer("references", "sha256").in_bulk([key for _, key in found])
     # A message may have gone between the two queries.
     return [by_id[key] for _, key in found if key in by_id]
 

@@ -12,6 +12,7 @@ from fetching.states import Standing
 from mailbox.models import Folder, Label
 from quotas.models import StorageMeter
 from sending import standings
+from sending.models import Draft
 from sending.standings import Summary
 
 FOLDER_ICONS = {
@@ -33,6 +34,7 @@ class SideAccount:
     unread: int = 0
     folders: list[Folder] = field(default_factory=list)
     labels: list[Label] = field(default_factory=list)
+    drafts: int = 0
     outbox: Summary | None = None  # none while it is empty
     is_open: bool = False
 
@@ -53,6 +55,7 @@ def accounts_of(membership: Membership, open_account: int | None) -> list[SideAc
             entry.folders.append(folder)
     if open_account in entries:
         entries[open_account].outbox = standings.summaries(membership, open_account).get(open_account)
+        entries[open_account].drafts = Draft.objects.filter(account=open_account).touched().count()
         entries[open_account].labels = list(Label.objects.filter(account=open_account))
     return list(entries.values())
 

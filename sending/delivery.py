@@ -37,7 +37,12 @@ class Carry(Protocol):
     """Hands bytes over; `sending.smtp_client.deliver`, or what a test puts in its place."""
 
     def __call__(
-        self, way: Way, envelope: Envelope, message: bytes, on_hand_over: Callable[[], None]
+        self,
+        way: Way,
+        envelope: Envelope,
+        message: bytes,
+        on_hand_over: Callable[[], None],
+        on_end: Callable[[Delivery], None],
     ) -> Delivery: ...
 
 
@@ -51,7 +56,13 @@ class Job:
     raw: bytes = field(repr=False)
 
 
-def by_smtp(way: Way, envelope: Envelope, message: bytes, on_hand_over: Callable[[], None]) -> Delivery:
+def by_smtp(
+    way: Way,
+    envelope: Envelope,
+    message: bytes,
+    on_hand_over: Callable[[], None],
+    on_end: Callable[[Delivery], None],
+) -> Delivery:
     """Through the account's own server or Mailhub's relay."""
     return deliver(
         way.address,
@@ -59,6 +70,7 @@ def by_smtp(way: Way, envelope: Envelope, message: bytes, on_hand_over: Callable
         envelope,
         message,
         on_hand_over=on_hand_over,
+        on_end=on_end,
         limits=Limits(),
         client_name=way.client_name,
     )
@@ -71,8 +83,7 @@ def send(claim: Claim, *, carry: Carry = by_smtp) -> str:
     """
     try:
         job = _take(claim)
-        found = job if isinstance(job, Delivery) else _hand_over(job, carry)
-        return _settle(claim, found)
+        return _settle(claim, job) if isinstance(job, Delivery) else _hand_over(job, carry)
     except ClaimLost:
         return ""
 
@@ -123,9 +134,11 @@ def _way(outgoing: OutgoingMessage) -> Way:
     return way
 
 
-def _hand_over(job: Job, carry: Carry) -> Delivery:
-    """The conversation, in no transaction. Raises ClaimLost; the message was not sent then."""
+def _hand_over(job: Job, carry: Carry) -> str:
+    """The conversation, in no transaction, and what came of it. Raises ClaimLost."""
     is_handed_over = False
+    known: Delivery | None = None
+    state = ""
 
     def on_hand_over() -> None:
         nonlocal is_handed_over
@@ -133,17 +146,27 @@ def _hand_over(job: Job, carry: Carry) -> Delivery:
             claims.hold(job.claim, State.CLAIMED, state=State.HANDED_OVER)
         is_handed_over = True
 
+    def on_end(found: Delivery) -> None:
+        # Before the farewell: whoever is killed while a server takes its time to say goodbye knew it all.
+        nonlocal known, state
+        known = found
+        state = _settle(job.claim, found)
+
     recipients = job.envelope.recipients
     try:
         with claims.heartbeat(job.claim):
-            return carry(job.way, job.envelope, job.raw, on_hand_over)
+            found = carry(job.way, job.envelope, job.raw, on_hand_over, on_end)
     except ClaimLost:
         raise
     except Exception:  # one message's trouble, also our own, must stay that message's (S5)
         logger.exception("sending message %d", job.claim.outgoing_id)
-        if is_handed_over:
-            return _ended(Phase.HANDED_OVER, Verdict.UNKNOWN, recipients, MailError("maybe_sent"))
-        return without_server(MailError("internal"), recipients)
+        if known is not None:
+            found = known
+        elif is_handed_over:
+            found = _ended(Phase.HANDED_OVER, Verdict.UNKNOWN, recipients, MailError("maybe_sent"))
+        else:
+            found = without_server(MailError("internal"), recipients)
+    return state or _settle(job.claim, found)
 
 
 def _settle(claim: Claim, found: Delivery) -> str:

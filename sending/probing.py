@@ -46,7 +46,7 @@ def run(probe_id: str) -> None:
     probes.run(KIND, probe_id, _check)
 
 
-def _check(settings: Mapping[str, Any], on_step: OnStep) -> None:
+def _check(settings: Mapping[str, Any], on_step: OnStep) -> dict[str, int]:
     signs_in = settings["login"] != OutgoingServer.Login.NONE
     smtp_client.probe(
         ServerAddress(settings["host"], settings["port"], settings["encryption"]),
@@ -55,3 +55,4 @@ def _check(settings: Mapping[str, Any], on_step: OnStep) -> None:
         on_step=on_step,
         client_name=servers.client_name(),
     )
+    return {}

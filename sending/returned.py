@@ -72,7 +72,7 @@ def _note(outgoing: OutgoingMessage, bounced: Sequence[RecipientReport]) -> int:
         returned, ["state", "bounced_at", "failure", "code", "status", "text"]
     )
     if returned and outgoing.kind != OutgoingMessage.Kind.VACATION:
-        OutgoingMessage.objects.filter(pk=outgoing.pk).update(needs_owner=True)
+        OutgoingMessage.objects.filter(pk=outgoing.pk).update(needs_owner=True, told_at=timezone.now())
     return len(returned)
 
 

@@ -110,13 +110,15 @@ def deliver(
     message: bytes,
     *,
     on_hand_over: Callable[[], None],
+    on_end: Callable[[Delivery], None] = lambda _found: None,
     limits: Limits | None = None,
     client_name: str = CLIENT_NAME,
 ) -> Delivery:
     """Hand a message over; its bytes have CRLF line ends and no line above 998 octets.
 
     `on_hand_over` is called right before the final dot is sent. What it raises comes out of here, and the
-    message was then not sent. Nothing else is raised.
+    message was then not sent. `on_end` hears what is returned before the farewell, on which nothing depends, if
+    the server lived to decide. Nothing else than what these two raise is raised.
     """
     attempt = _Attempt(envelope, message)
     dialogue = None
@@ -124,6 +126,7 @@ def deliver(
         dialogue, clock = smtp_opening.connect(address, credentials, limits or Limits())
         smtp_opening.begin(dialogue, address.encryption, credentials, clock, client_name)
         attempt.run(dialogue, on_hand_over)
+        on_end(attempt.delivery(dialogue.phase))
         _say_goodbye(dialogue)
     except MailError as error:
         attempt.fail(error, dialogue)

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts import mail, tenancy
 from accounts.models import MailAccount
 from mailbox.models import Message
-from sending import absences, claims, delivery, probing, proofs, returned, sent_copies, tidying
+from sending import absences, claims, delivery, probing, proofs, returned, sent_copies, telling, tidying
 from sending.claims import Claim
 from sending.models import AddressProof, OutgoingMessage
 
@@ -89,12 +89,20 @@ def _send(found: list[Claim]) -> None:
 
 @shared_task
 def dispatch() -> None:
-    """Beat's tick: end claims that ran out, claim what is due, and see to copies that were left behind."""
+    """Beat's tick: end claims that ran out, claim what is due, see to copies left behind, and tell owners."""
     claims.expire()
     for claim in claims.claim_due(DISPATCH_LIMIT):
         send_claimed.delay(claim.organization_id, claim.outgoing_id, claim.account_id, claim.token)
     for organization_id, outgoing_id in sent_copies.due(DISPATCH_LIMIT):
         file_copy.delay(organization_id, outgoing_id)
+    for organization_id, account_id in telling.due(DISPATCH_LIMIT):
+        tell_owner.delay(organization_id, account_id)
+
+
+@shared_task(expires=60)
+def tell_owner(organization_id: int, account_id: int) -> None:
+    """Write to an owner whom sending needs, once."""
+    telling.tell(organization_id, account_id)
 
 
 @shared_task(expires=60)

@@ -26,12 +26,13 @@ def test_the_architecture_names_files_that_exist():
 
 def test_the_pop3_table_names_tests_and_files_that_exist():
     table = (DOCS / "pop3.md").read_text()
-    tests = "\n".join(path.read_text() for path in (ROOT / "tests" / "fetching").rglob("*.py"))
+    folders = (ROOT / "tests" / "fetching", ROOT / "tests" / "accounts")
+    tests = "\n".join(path.read_text() for folder in folders for path in folder.rglob("*.py"))
     named = set(re.findall(r"\b(test_\w+)\b", table)) - {path.stem for path in (ROOT / "tests").rglob("*.py")}
     assert len(named) > 20
     for test in named:
         assert f"def {test}(" in tests, test
-    for path in re.findall(r"`((?:fetching|tests)/[\w/]+\.py)`", table):
+    for path in re.findall(r"`((?:accounts|fetching|tests)/[\w/]+\.py)`", table):
         assert (ROOT / path).exists(), path
 
 

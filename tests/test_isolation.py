@@ -48,6 +48,7 @@ SYSTEM_CALLERS = {
     "fetching/tidying.py": "history of all is forgotten",
     "sending/claims.py": "seats at a server are counted, and claims that ran out ended, over all",
     "sending/sent_copies.py": "copies that were left behind, of all",
+    "sending/telling.py": "whose owners have something to hear, of all",
     "sending/tidying.py": "what was taken back is forgotten, of all",
     "mailhub/management/accounts.py": "operators name an account by number",
     "mailhub/admin.py": "support staff",

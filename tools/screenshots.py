@@ -62,6 +62,8 @@ def take_all(browser: Browser, instance: Instance) -> None:
             take(page, f"accounts-1280-{scheme}")
             walks.go(page, "console/")
             take(page, f"console-1280-{scheme}")
+            write(page)
+            take(page, f"compose-1280-{scheme}")
     with signed_in(browser, instance, chromium.PHONE) as page:
         take(page, "mailbox-390-light")
     with signed_in(browser, instance, chromium.PHONE, "dark") as page:
@@ -126,6 +128,27 @@ def read(page: Page, subject: str) -> None:
     expect(body.locator("p, div").first).to_be_visible()
     for picture in body.locator("img").all():
         expect(picture).to_have_js_property("complete", True)
+
+
+def write(page: Page) -> None:
+    """An answer that is being written."""
+    walks.go(page, "mail/")
+    read(page, LETTER)
+    page.keyboard.press("r")
+    page.wait_for_url("**/mail/write/*/")
+    editor = page.locator(".ProseMirror")
+    expect(editor).to_be_editable()
+    editor.press("Control+Home")
+    page.keyboard.type("Thank you, they are lovely. I have the ")
+    page.keyboard.press("Control+b")
+    page.keyboard.type("key")
+    page.keyboard.press("Control+b")
+    page.keyboard.type(" and bring it on Saturday.")
+    page.locator("[data-attach]").set_input_files(
+        {"name": "Watering plan.pdf", "mimeType": "application/pdf", "buffer": bytes(210_000)}
+    )
+    expect(page.get_by_role("link", name="Watering plan.pdf")).to_be_visible()
+    expect(page.locator("#saved")).to_contain_text("Saved")
 
 
 def take(page: Page, name: str) -> None:

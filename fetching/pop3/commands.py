@@ -74,7 +74,7 @@ def password(secret: bytes) -> Command:
 
 
 def apop(name: bytes, digest: str) -> Command:
-    """APOP: name and digest (`sasl.apop_digest`) in one (RFC 1939, 7)."""
+    """APOP: name and digest in one (RFC 1939, 7)."""
     # The last space divides name from digest: one in the name would do no harm but could never be right.
     if not name or b" " in name:
         raise LocalProtocolError("APOP needs a user name without a space")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-from fetching.pop3 import commands, sasl
+from accounts import sasl
+from fetching.pop3 import commands
 from fetching.pop3.capabilities import Capabilities
 from fetching.pop3.commands import Command
 from fetching.pop3.errors import LocalProtocolError
@@ -35,7 +37,7 @@ def methods(
     for build in _builders(username, password, offered or Capabilities(), timestamp, encrypted):
         try:
             found.append(build())
-        except LocalProtocolError:
+        except (sasl.Unsendable, LocalProtocolError):
             continue  # this way cannot carry these characters, or so many of them; another may
     # RFC 2449, 6.2 has servers name USER, not all do. But one that offers STLS instead waits for that, and
     # would refuse the password only after having seen it in the clear.
@@ -88,8 +90,15 @@ def _login(username: str, password: str) -> Method:
 
 
 def _apop(username: str, password: str, timestamp: bytes) -> Method:
-    digest = sasl.apop_digest(timestamp, password)
+    digest = _apop_digest(timestamp, password)
     return Method("APOP", (commands.apop(username.encode("ascii"), digest),))
+
+
+def _apop_digest(timestamp: bytes, password: str) -> str:
+    """MD5 of the greeting's timestamp, angle brackets included, and the password (RFC 1939, 7)."""
+    # LOGIN checks what may be in a password; raises sasl.Unsendable.
+    _, secret = sasl.login("", password)
+    return hashlib.md5(timestamp + secret, usedforsecurity=False).hexdigest()
 
 
 def _user(username: str, password: str) -> Method:

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import reswap, retarget
 
-from accounts import access, services
+from accounts import access, probes, services
 from accounts.access import MemberRequest
 from accounts.failures import MailError
 from accounts.models import MailAccount
@@ -27,7 +27,6 @@ from fetching.forms import ConnectForm, ServerForm
 from fetching.services import change_settings
 from fetching.views import pages
 from fetching.views.common import is_htmx, org_url, own_account, start_fetch
-from fetching.views.pages import tested_settings
 
 # How long a press of Save keeps a second one out, should its transaction come to nothing.
 _SAVING_SECONDS = 60
@@ -39,7 +38,7 @@ _SAVING_SECONDS = 60
 def connect(request: MemberRequest) -> HttpResponse:
     """The form; with `?test=` also how that test stands, for pages without script."""
     test = pages.test_id(request.GET.get("test", ""))
-    tested = tested_settings(request.membership, test)
+    tested = probing.settings_of(test, request.membership)
     if tested and "account" in tested:
         return redirect(f"{org_url(request, 'mail_account_edit', tested['account'])}?test={test}#result")
     form = ConnectForm(membership=request.membership, initial=_initial(request, tested))
@@ -127,7 +126,7 @@ def _show_result(request: MemberRequest, test: str) -> HttpResponse:
 def connect_save(request: MemberRequest) -> HttpResponse:
     """Save what a passed test has proven: a new account, or new settings of an existing one."""
     test = pages.test_id(request.POST.get("test", ""))
-    tested = tested_settings(request.membership, test)
+    tested = probing.settings_of(test, request.membership)
     probe = probing.result(test, request.membership) if tested else None
     key = f"probe:{test}:saved:{request.membership.pk}"
     if tested is None or probe is None:
@@ -148,7 +147,7 @@ def connect_save(request: MemberRequest) -> HttpResponse:
     # A new account goes on with how it sends; its mail comes in meanwhile.
     sending = f"{org_url(request, 'sending_server', account.pk)}?new=1"
     destination = sending if is_new else org_url(request, "accounts")
-    transaction.on_commit(partial(cache.set, key, destination, probing.KEEP_SECONDS))
+    transaction.on_commit(partial(cache.set, key, destination, probes.KEEP_SECONDS))
     transaction.on_commit(partial(probing.forget, test))
     return redirect(destination)
 

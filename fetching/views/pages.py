@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import time
-from dataclasses import replace
 from typing import Any
 
 from django.conf import settings as site
 from django.utils.translation import ngettext
 
-from accounts import providers
+from accounts import probe_words, probes, providers
 from accounts.access import MemberRequest
 from accounts.models import MailAccount, Membership
 from accounts.models.mail_accounts import HUES
@@ -26,34 +23,23 @@ CONNECT_FORM = "settings/accounts/_connect_form.html"
 EDIT_PAGE = "settings/accounts/edit.html"
 SERVER_FORM = "settings/accounts/_server_form.html"
 RESULT = "settings/accounts/_result.html"
-# A test waits in the queue at most 120 seconds (fetching/tasks.py) and then takes at most 90.
-LOST_SECONDS = 240
 
 
 def test_id(text: str) -> str:
-    """The text if it can be the id of a test, else "": it becomes part of a cache key."""
-    return text if re.fullmatch(r"[\w-]{1,64}", text, re.ASCII) else ""
-
-
-def tested_settings(membership: Membership, test: str) -> dict[str, Any] | None:
-    """The settings of one's own test; None when there is no such test (any more)."""
-    return probing.settings_of(test, membership) if test_id(test) else None
+    """The text if it can be the id of a test, else ""."""
+    return text if probes.is_id(text) else ""
 
 
 def result_of(membership: Membership, test: str, asked_since: float = 0) -> results.Result | None:
     """What to show of a test; None when there is no such test (any more).
 
-    `asked_since` is when the page began to ask (0: just now). A test that is not over long after can only have
-    lost its worker, and a person should not wait for it.
+    `asked_since` is when the page began to ask (0: just now).
     """
-    tested = tested_settings(membership, test)
+    tested = probing.settings_of(test, membership)
     probe = probing.result(test, membership) if tested else None
     if not probe or not tested:
         return None
-    is_over = probe.state in ("passed", "failed")
-    if not is_over and asked_since and time.time() - asked_since > LOST_SECONDS:
-        probe = replace(probe, state="failed", error="internal")
-    return results.of(probe, tested, membership)
+    return results.of(probe_words.unless_lost(probe, asked_since), tested, membership)
 
 
 def connect_context(request: MemberRequest, form: ConnectForm, test: str = "") -> dict[str, Any]:
@@ -84,7 +70,7 @@ def edit_context(
 ) -> dict[str, Any]:
     """The settings page of an account: how it is called (`form`), reached (`server_form`) and fetched."""
     initial = initial_of(account)
-    tested = tested_settings(request.membership, test)
+    tested = probing.settings_of(test, request.membership)
     if tested:
         initial |= {name: tested[name] for name in ("host", "port", "encryption", "username")}
     head = head_context(account)

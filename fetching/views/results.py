@@ -2,52 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.dateparse import parse_date
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts import providers
-from accounts.failures import ErrorClass, Failure, describe
+from accounts import probe_words, providers
+from accounts.failures import ErrorClass, Failure
 from accounts.models import Membership
+from accounts.probe_words import Line
+from accounts.probes import Probe
 from fetching import progress
-from fetching.probing import STEPS, Probe
+from fetching.probing import STEPS
 from fetching.wording import duration
 from quotas.models import StorageMeter
 
-# Each step when done (or waited for), and when it failed.
-_LABELS = {
-    "resolved": (gettext_lazy("Server found"), gettext_lazy("Server not found")),
-    "connected": (gettext_lazy("Connected"), gettext_lazy("Not connected")),
-    "secure": (gettext_lazy("Secure"), gettext_lazy("Not secure")),
-    "greeting": (gettext_lazy("Mail server answers"), gettext_lazy("No mail server answers")),
-    "signed_in": (gettext_lazy("Signed in"), gettext_lazy("Sign-in refused")),
+_LABELS = probe_words.LABELS | {
     "uidl": (gettext_lazy("Can tell messages apart"), gettext_lazy("Cannot tell messages apart")),
     "listed": (gettext_lazy("Mail listed"), gettext_lazy("Mail not listed")),
 }
-_HEADS = {
-    "waiting": gettext_lazy("Testing"),
-    "running": gettext_lazy("Testing"),
-    "passed": gettext_lazy("It works"),
-}
-_FAILED_HEADS = {
-    ErrorClass.AUTHENTICATION: gettext_lazy("Sign-in failed"),
-    ErrorClass.CERTIFICATE: gettext_lazy("Not secure"),
-    ErrorClass.CONNECTION: gettext_lazy("No connection"),
-    ErrorClass.BUSY: gettext_lazy("The server is busy"),
-    ErrorClass.DELAY: gettext_lazy("Too soon"),
-}
-# The field to look at first.
-_FIELDS = {
-    ErrorClass.AUTHENTICATION: "password",
-    ErrorClass.CERTIFICATE: "host",
-    ErrorClass.CONNECTION: "host",
-    ErrorClass.CONFIG: "port",
-}
+# The field to look at first, where the class of the failure does not say.
 _FIELD_OF_CODE = {
     "host_invalid": "host",
     "starttls_missing": "encryption",
@@ -55,16 +31,6 @@ _FIELD_OF_CODE = {
     "login_disabled": "",
     "uidl_missing": "delete_policy",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One step on the page; `state` is ok, busy, bad or wait, `seconds` None until it is done."""
-
-    state: str
-    label: str
-    note: str = ""
-    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,83 +72,32 @@ class Result:
 
 def of(probe: Probe, settings: dict[str, Any], membership: Membership) -> Result:
     """What to show of a test with these settings."""
-    failure = describe(probe.error) if probe.state == "failed" else None
+    failure = probe_words.failure_of(probe)
+    messages, size = probe.found.get("messages", 0), probe.found.get("bytes", 0)
     meter = StorageMeter.objects.filter(organization=membership.organization_id).first()
     return Result(
         state=probe.state,
-        head=_head(probe, failure),
+        head=probe_words.head(probe),
         seconds=probe.seconds,
         lines=list(_lines(probe, settings)),
-        messages=probe.messages,
-        bytes=probe.bytes,
+        messages=messages,
+        bytes=size,
         free=meter.free if meter else 0,
-        takes=duration(progress.estimate(probe.messages, probe.bytes)),
+        takes=duration(progress.estimate(messages, size)),
         is_edit="account" in settings,
         failure=failure,
-        field=_field(probe.error, failure) if failure else "",
+        field=probe_words.field_of(probe, _FIELD_OF_CODE),
         hints=tuple(_hints(probe.error, failure, settings)) if failure else (),
     )
 
 
-def _head(probe: Probe, failure: Failure | None) -> str:
-    if failure is None:
-        return str(_HEADS[probe.state])
-    return str(_FAILED_HEADS.get(failure.error_class, _("It does not work yet")))
+def _lines(probe: Probe, settings: Mapping[str, Any]) -> Iterator[Line]:
+    steps = [name for name in STEPS if name != "secure" or settings["encryption"] != "plain"]
+    return probe_words.lines(probe, steps, _LABELS, settings, _note)
 
 
-def _field(code: str, failure: Failure) -> str:
-    return _FIELD_OF_CODE.get(code, _FIELDS.get(failure.error_class, ""))
-
-
-# ── Steps ───────────────────────────────────────────────────────────────────
-def _lines(probe: Probe, settings: dict[str, Any]) -> Iterator[Line]:
-    for step in probe.steps:
-        yield Line("ok", str(_LABELS[step["name"]][0]), _note(step, settings), step["seconds"])
-    done = {step["name"] for step in probe.steps}
-    if settings["encryption"] == "plain":
-        done.add("secure")
-    # A server that cannot tell messages apart passes all the same where none stays.
-    rest = [] if probe.state == "passed" else [name for name in STEPS if name not in done]
-    for position, name in enumerate(rest):
-        if position == 0 and probe.state == "failed":
-            yield Line("bad", str(_LABELS[name][1]), _answer(probe))
-        else:
-            is_busy = position == 0 and probe.state == "running"
-            yield Line("busy" if is_busy else "wait", str(_LABELS[name][0]))
-
-
-def _note(step: dict[str, Any], settings: dict[str, Any]) -> str:
-    match step["name"]:
-        case "connected":
-            return _("Port %(port)s") % {"port": settings["port"]}
-        case "signed_in":
-            return str(settings["username"])
-        case "uidl":
-            return _("So nothing is fetched twice")
-        case "listed" | "greeting":
-            return ""
-        case "secure":
-            return _secure(str(step["detail"]))
-    return str(step["detail"])
-
-
-def _secure(detail: str) -> str:
-    """ "TLS 1.3, 2027-03-14" in the reader's words; the date is when the certificate runs out."""
-    version, _comma, until = detail.partition(", ")
-    day = parse_date(until) if until else None
-    if day is None:
-        return detail
-    words = {"version": version, "date": date_format(day, "j F Y")}
-    return _("%(version)s, certificate valid until %(date)s") % words
-
-
-def _answer(probe: Probe) -> str:
-    """The sentence, and what the server said; its words only from a proven mail server (see MailError)."""
-    sentence = str(describe(probe.error).sentence)
-    proven = {step["name"] for step in probe.steps}
-    if probe.server_text and {"secure", "greeting"} <= proven:
-        return sentence + " " + _("It answered: “%(words)s”") % {"words": probe.server_text}
-    return sentence
+def _note(step: Mapping[str, Any]) -> str:
+    return _("So nothing is fetched twice") if step["name"] == "uidl" else ""
 
 
 # ── What to try ─────────────────────────────────────────────────────────────

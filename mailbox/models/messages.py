@@ -73,6 +73,9 @@ class Folder(TenantModel):
         return self.name or str(Folder.Role(self.role).label)
 
 
+PEOPLE_SHOWN = 3
+
+
 class MessageQuerySet(models.QuerySet["Message"]):
     """Which messages a member may read."""
 
@@ -143,6 +146,19 @@ class Message(TenantModel):
     def sender(self) -> str:
         """Who wrote it, as lists show it."""
         return self.from_name or self.from_address or str(_("Unknown sender"))
+
+    @property
+    def people(self) -> str:
+        """Whose letter it is to the reader: who wrote it, or whom it went to when they have sent it."""
+        to = (
+            self.recipients.get("to") or self.recipients.get("cc")
+            if self.folder.role == Folder.Role.SENT
+            else None
+        )
+        if not to:
+            return self.sender
+        names = ", ".join(each["name"] or each["address"] for each in to[:PEOPLE_SHOWN])
+        return str(_("To: %(people)s") % {"people": names})
 
 
 class Attachment(TenantModel):

@@ -90,7 +90,7 @@ def _parts(
     if not htmx(request):
         return redirect(place.url)
     source, opened = listing.source(request, place), open_message(request)
-    rows = Message.objects.select_related("account").prefetch_related("labels")
+    rows = Message.objects.select_related("account", "folder").prefetch_related("labels")
     context = source.context | {
         "seen": source.seen,
         "changed": rows.filter(pk__in=changed).order_by("pk"),

@@ -80,6 +80,7 @@ class OutgoingMessage(TenantModel):
     error_text = models.CharField(max_length=200, blank=True)
     # Refused, came back or maybe sent: it stays in the outbox until its owner has decided, or taken it off.
     needs_owner = models.BooleanField(default=False)
+    told_at = models.DateTimeField(null=True)  # when its owner was last written to about that
     copy = models.CharField(max_length=8, choices=Copy, default=Copy.NONE)
     sent_copy = models.ForeignKey(Message, models.SET_NULL, null=True, related_name="outgoing")
     answers = models.ForeignKey(Message, models.SET_NULL, null=True, related_name="+")
@@ -111,6 +112,16 @@ class OutgoingMessage(TenantModel):
                 fields=["organization"],
                 condition=models.Q(copy__in=["waiting", "no_space"]),
                 name="outgoing_to_be_copied",
+            ),
+            models.Index(
+                fields=["finished_at"],
+                condition=models.Q(needs_owner=True),
+                name="outgoing_to_be_told",
+            ),
+            models.Index(
+                fields=["account", "told_at"],
+                condition=models.Q(told_at__isnull=False),
+                name="outgoing_told",
             ),
             models.Index(fields=["organization", "created_at"], name="outgoing_of_organization"),
             models.Index(fields=["account", "message_id"], name="outgoing_by_message_id"),

@@ -36,6 +36,7 @@ class OutgoingServer(TenantModel):
     tested_at = models.DateTimeField(null=True)
     # Signing in was refused: nothing is sent until the password is mended, and no message fails because of it.
     paused_since = models.DateTimeField(null=True)
+    told_at = models.DateTimeField(null=True)  # when the owner was last written to about that
     error_code = models.CharField(max_length=40, blank=True)
     error_text = models.CharField(max_length=200, blank=True)
     # A server that is busy or limits us: nobody asks it before this.
@@ -44,6 +45,13 @@ class OutgoingServer(TenantModel):
     class Meta:
         verbose_name = _("outgoing server")
         verbose_name_plural = _("outgoing servers")
+        indexes = [
+            models.Index(
+                fields=["paused_since"],
+                condition=models.Q(paused_since__isnull=False),
+                name="outgoing_server_paused",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.account_id}: {self.host or 'relay'}"

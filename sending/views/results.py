@@ -2,56 +2,27 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.utils.dateparse import parse_date
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.failures import ErrorClass, Failure, describe
+from accounts import probe_words
+from accounts.failures import ErrorClass, Failure
 from accounts.models import Membership
+from accounts.probe_words import Line
 from accounts.probes import Probe
 from sending import probing
 from sending.models import OutgoingServer
 from sending.probing import STEPS
 
-# A test waits in the queue at most 120 seconds (sending/tasks.py) and then takes at most 90.
-LOST_SECONDS: Final = 240
-
-# Each step when done (or waited for), and when it failed.
-_LABELS: Final = {
-    "resolved": (gettext_lazy("Server found"), gettext_lazy("Server not found")),
-    "connected": (gettext_lazy("Connected"), gettext_lazy("Not connected")),
-    "secure": (gettext_lazy("Secure"), gettext_lazy("Not secure")),
-    "greeting": (gettext_lazy("Mail server answers"), gettext_lazy("No mail server answers")),
-    "signed_in": (gettext_lazy("Signed in"), gettext_lazy("Sign-in refused")),
+_LABELS: Final = probe_words.LABELS | {
     "sender": (gettext_lazy("Address accepted"), gettext_lazy("Address not accepted")),
     "finished": (gettext_lazy("Left without sending"), gettext_lazy("Left without sending")),
 }
-_HEADS: Final = {
-    "waiting": gettext_lazy("Testing"),
-    "running": gettext_lazy("Testing"),
-    "passed": gettext_lazy("It works"),
-}
-_FAILED_HEADS: Final = {
-    ErrorClass.AUTHENTICATION: gettext_lazy("Sign-in failed"),
-    ErrorClass.CERTIFICATE: gettext_lazy("Not secure"),
-    ErrorClass.CONNECTION: gettext_lazy("No connection"),
-    ErrorClass.BUSY: gettext_lazy("The server is busy"),
-    ErrorClass.DELAY: gettext_lazy("Too soon"),
-    ErrorClass.MESSAGE: gettext_lazy("The address is refused"),
-}
-# The field to look at first.
-_FIELDS: Final = {
-    ErrorClass.AUTHENTICATION: "password",
-    ErrorClass.CERTIFICATE: "host",
-    ErrorClass.CONNECTION: "host",
-    ErrorClass.CONFIG: "port",
-}
+# The field to look at first, where the class of the failure does not say.
 _FIELD_OF_CODE: Final = {
     "host_invalid": "host",
     "starttls_missing": "encryption",
@@ -61,16 +32,6 @@ _FIELD_OF_CODE: Final = {
     "blocked_here": "",
 }
 _USUAL: Final = {"ssl": 465, "starttls": 587, "plain": 587}
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One step on the page; `state` is ok, busy, bad or wait, `seconds` None until it is done."""
-
-    state: str
-    label: str
-    note: str = ""
-    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,26 +62,23 @@ class Result:
 def of_test(membership: Membership, account_id: int, test: str, asked_since: float = 0) -> Result | None:
     """What to show of a test of this account; None when there is none (any more).
 
-    `asked_since` is when the page began to ask (0: just now). A test that is not over long after can only have lost
-    its worker, and a person should not wait for it.
+    `asked_since` is when the page began to ask (0: just now).
     """
     settings = probing.settings_of(test, membership)
     probe = probing.result(test, membership) if settings else None
     if not settings or not probe or settings["account"] != account_id:
         return None
-    if not probe.is_over and asked_since and time.time() - asked_since > LOST_SECONDS:
-        probe.state, probe.error = "failed", "internal"
-    return of(probe, settings)
+    return of(probe_words.unless_lost(probe, asked_since), settings)
 
 
 def of(probe: Probe, settings: Mapping[str, Any]) -> Result:
     """What to show of a test with these settings."""
-    failure = describe(probe.error) if probe.state == "failed" else None
+    failure = probe_words.failure_of(probe)
     is_same = settings["login"] == OutgoingServer.Login.SAME
-    field = _FIELD_OF_CODE.get(probe.error, _FIELDS.get(failure.error_class, "")) if failure else ""
+    field = probe_words.field_of(probe, _FIELD_OF_CODE)
     return Result(
         state=probe.state,
-        head=_head(probe, failure),
+        head=probe_words.head(probe),
         seconds=probe.seconds,
         lines=list(_lines(probe, settings)),
         sender=str(settings["sender"]),
@@ -131,62 +89,16 @@ def of(probe: Probe, settings: Mapping[str, Any]) -> Result:
     )
 
 
-def _head(probe: Probe, failure: Failure | None) -> str:
-    if failure is None:
-        return str(_HEADS[probe.state])
-    return str(_FAILED_HEADS.get(failure.error_class, _("It does not work yet")))
-
-
-# ── Steps ───────────────────────────────────────────────────────────────────
 def _lines(probe: Probe, settings: Mapping[str, Any]) -> Iterator[Line]:
-    for step in probe.steps:
-        yield Line("ok", str(_LABELS[step["name"]][0]), _note(step, settings), step["seconds"])
-    done = {step["name"] for step in probe.steps}
-    if settings["encryption"] == "plain":
-        done.add("secure")
+    needless = {"secure"} if settings["encryption"] == "plain" else set()
     if settings["login"] == OutgoingServer.Login.NONE:
-        done.add("signed_in")
-    rest = [name for name in STEPS if name not in done]
-    for position, name in enumerate(rest):
-        if position == 0 and probe.state == "failed":
-            yield Line("bad", str(_LABELS[name][1]), _answer(probe))
-        else:
-            is_busy = position == 0 and probe.state == "running"
-            yield Line("busy" if is_busy else "wait", str(_LABELS[name][0]))
+        needless.add("signed_in")
+    steps = [name for name in STEPS if name not in needless]
+    return probe_words.lines(probe, steps, _LABELS, settings, lambda step: _note(step, settings))
 
 
 def _note(step: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    match step["name"]:
-        case "connected":
-            return _("Port %(port)s") % {"port": settings["port"]}
-        case "signed_in":
-            return str(settings["username"])
-        case "sender":
-            return str(settings["sender"])
-        case "resolved":
-            return str(step["detail"])
-        case "secure":
-            return _secure(str(step["detail"]))
-    return ""
-
-
-def _secure(detail: str) -> str:
-    """ "TLS 1.3, 2027-03-14" in the reader's words; the date is when the certificate runs out."""
-    version, _comma, until = detail.partition(", ")
-    day = parse_date(until) if until else None
-    if day is None:
-        return detail
-    words = {"version": version, "date": date_format(day, "j F Y")}
-    return _("%(version)s, certificate valid until %(date)s") % words
-
-
-def _answer(probe: Probe) -> str:
-    """The sentence, and what the server said; its words only from a proven mail server (see MailError)."""
-    sentence = str(describe(probe.error).sentence)
-    proven = {step["name"] for step in probe.steps}
-    if probe.server_text and {"secure", "greeting"} <= proven:
-        return sentence + " " + _("It answered: “%(words)s”") % {"words": probe.server_text}
-    return sentence
+    return str(settings["sender"]) if step["name"] == "sender" else ""
 
 
 # ── What to try ─────────────────────────────────────────────────────────────

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from accounts import tenancy
+from accounts import probes, tenancy
 from accounts.models import MailAccount
+from accounts.probes import Probe
 from fetching import probing
-from fetching.probing import Probe
 
 CONNECT = "/o/acme/settings/accounts/connect/"
 TEST = f"{CONNECT}test/"
@@ -22,7 +22,7 @@ FORM = {
 def ended(test: str, state: str = "passed", **fields) -> None:
     """The worker has come to an end with the test."""
     done = [{"name": name, "seconds": 0.1, "detail": ""} for name in fields.pop("done", probing.STEPS)]
-    probing._write(test, Probe(state=state, steps=done, seconds=1.4, **fields))
+    probes.write(probing.KIND, test, Probe(state=state, steps=done, seconds=1.4, **fields))
 
 
 def accounts_of(acme) -> list[MailAccount]:

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from accounts.failures import MailError
+from accounts.transport import Credentials, ServerAddress
 from fetching.pop3_source import Pop3Source
-from fetching.sources import Credentials, Limits, ServerAddress
+from fetching.sources import Limits
 from tests.servers.loopback import PATIENCE, LoopbackServer
 
 USERNAME, PASSWORD = "ada@example.org", "correct horse"

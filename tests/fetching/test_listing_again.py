@@ -29,7 +29,9 @@ def compared(monkeypatch):
     """How many listings were compared one by one."""
     calls = []
     compare = ledger.compare
-    monkeypatch.setattr(ledger, "compare", lambda *args, **kwargs: calls.append(1) or compare(*args, **kwargs))
+    monkeypatch.setattr(
+        ledger, "compare", lambda *args, **kwargs: calls.append(1) or compare(*args, **kwargs)
+    )
     return calls
 
 

@@ -6,7 +6,7 @@ import ssl
 
 import pytest
 
-from fetching import transport
+from accounts import transport
 from tests.fetching.sessions import failing, refused, session
 from tests.servers.pop3 import CAPABILITIES, MailboxServer
 from tests.servers.scripted import ScriptedServer, drop, exchange, expect, send, signed_in, start_tls

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.cache import cache
 
-from accounts import tenancy
+from accounts import probes, tenancy
 from accounts.failures import MailError, describe
 from accounts.models import MailAccount
 from fetching import probing, tasks
@@ -56,7 +56,7 @@ def test_every_step_is_noted(probe, ca, encryption):
     with MailboxServer(letters, encryption=encryption, certificate=certificate) as server:
         result = probe(server)
     assert (result.state, result.error) == ("passed", "")
-    assert (result.messages, result.bytes) == (2, sum(map(len, letters)))
+    assert result.found == {"messages": 2, "bytes": sum(map(len, letters))}
     wanted = [name for name in probing.STEPS if encryption != "plain" or name != "secure"]
     assert names(result) == wanted
     assert all(step["seconds"] >= 0 for step in result.steps)
@@ -187,7 +187,7 @@ def test_a_refusal_is_quoted_inside_tls_after_a_greeting_and_nowhere_else(
 # ── What is kept ────────────────────────────────────────────────────────────
 def test_the_password_is_nowhere_in_clear(member, acme):
     test = probing.start(member, {**ADDRESS, "password": PASSWORD})
-    assert PASSWORD not in repr(cache.get(f"probe:{test}:settings"))
+    assert PASSWORD not in repr(cache.get(probes._key(probing.KIND, test, "settings")))
     assert PASSWORD not in repr(probing.result(test, member))
     assert probing.settings_of(test, member)["password"] == PASSWORD
 
@@ -213,9 +213,9 @@ def test_a_forgotten_test_is_gone(member):
     assert probing.result(test, member) is None
 
 
-@pytest.mark.parametrize("kind", probing.HOURLY)
+@pytest.mark.parametrize("kind", probes.HOURLY)
 def test_only_so_many_an_hour(member, monkeypatch, kind):
-    monkeypatch.setitem(probing.HOURLY, kind, 2)
+    monkeypatch.setitem(probes.HOURLY, kind, 2)
     for _ in range(2):
         probing.start(member, {**ADDRESS, "password": PASSWORD})
     with pytest.raises(MailError, match="too_many_tests"):
@@ -224,7 +224,7 @@ def test_only_so_many_an_hour(member, monkeypatch, kind):
 
 def test_passwords_are_not_sprayed_over_many_people(acme, alice, bob, umbrella, charlie, monkeypatch):
     """The target counts, whoever asks, and in whichever organization."""
-    monkeypatch.setitem(probing.HOURLY, "target", 1)
+    monkeypatch.setitem(probes.HOURLY, "target", 1)
     probing.start(factories.membership(acme, alice), {**ADDRESS, "password": "one"})
     for other in (factories.membership(acme, bob), factories.membership(umbrella, charlie)):
         with pytest.raises(MailError, match="too_many_tests"):
@@ -236,7 +236,7 @@ def test_passwords_are_not_sprayed_over_many_people(acme, alice, bob, umbrella, 
     "spelling", [{"port": 110}, {"encryption": "starttls"}, {"username": "ADA"}, {"host": "POP.example.org"}]
 )
 def test_a_target_is_a_mailbox_however_it_is_spelled(member, monkeypatch, spelling):
-    monkeypatch.setitem(probing.HOURLY, "target", 1)
+    monkeypatch.setitem(probes.HOURLY, "target", 1)
     probing.start(member, {**ADDRESS, "password": "one"})
     with pytest.raises(MailError, match="too_many_tests"):
         probing.start(member, {**ADDRESS, **spelling, "password": "two"})

@@ -9,10 +9,10 @@ from html import escape
 import pytest
 from django.core.cache import cache
 
+from accounts import probe_words, probes
 from accounts.failures import FAILURES
+from accounts.probes import Probe
 from fetching import probing
-from fetching.probing import Probe
-from fetching.views import pages
 from tests.fetching.connecting import (
     CONNECT,
     FORM,
@@ -154,7 +154,7 @@ def test_htmx_gets_a_panel_that_asks_again(acme, as_alice, queued, press):
 
 
 def test_too_many_tests(acme, as_alice, queued, press, monkeypatch):
-    monkeypatch.setitem(probing.HOURLY, "person", 1)
+    monkeypatch.setitem(probes.HOURLY, "person", 1)
     press(as_alice, TEST, FORM)
     answer = press(as_alice, TEST, FORM)
     assert str(FAILURES["too_many_tests"].sentence) in answer.text
@@ -170,8 +170,10 @@ def test_a_full_plan_tests_nothing(acme, as_alice, account, queued, press):
 
 # ── The result ──────────────────────────────────────────────────────────────
 def test_steps_appear_as_they_happen(started, as_alice):
-    probing._write(
-        started, Probe(state="running", steps=[{"name": "resolved", "seconds": 0.02, "detail": "192.0.2.25"}])
+    probes.write(
+        probing.KIND,
+        started,
+        Probe(state="running", steps=[{"name": "resolved", "seconds": 0.02, "detail": "192.0.2.25"}]),
     )
     panel = as_alice.get(f"{TEST}{started}/", headers=HTMX).text
     assert panel.count("is-ok") == 1
@@ -186,7 +188,7 @@ def test_a_test_that_lost_its_worker_ends_all_the_same(started, as_alice, time_m
     begun = int(time.time())
     url = f"{TEST}{started}/?since={begun}"
     assert f"since={begun}" in as_alice.get(url, headers=HTMX).text
-    time_machine.move_to(begun + pages.LOST_SECONDS + 5)
+    time_machine.move_to(begun + probe_words.LOST_SECONDS + 5)
     panel = as_alice.get(url, headers=HTMX).text
     assert str(FAILURES["internal"].sentence) in panel
     assert "hx-get" not in panel
@@ -194,7 +196,7 @@ def test_a_test_that_lost_its_worker_ends_all_the_same(started, as_alice, time_m
 
 
 def test_a_passed_test_says_what_will_come(started, as_alice):
-    ended(started, messages=2314, bytes=412_000_000)
+    ended(started, found={"messages": 2314, "bytes": 412_000_000})
     panel = as_alice.get(f"{TEST}{started}/", headers=HTMX).text
     assert "It works" in panel
     assert "2,314 messages, 412 MB" in panel
@@ -204,7 +206,7 @@ def test_a_passed_test_says_what_will_come(started, as_alice):
 
 
 def test_more_than_fits_is_said_beforehand(started, as_alice):
-    ended(started, messages=9, bytes=10**15)
+    ended(started, found={"messages": 9, "bytes": 10**15})
     assert "not all of it fits" in as_alice.get(f"{TEST}{started}/", headers=HTMX).text
 
 

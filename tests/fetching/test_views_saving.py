@@ -126,7 +126,7 @@ def test_a_new_password_goes_through_a_test(acme, harbour, as_alice, queued, pre
     test = queued[0][1]
     assert answer.url == f"/o/acme/settings/accounts/{harbour.pk}/?test={test}#result"
     assert [account.password for account in accounts_of(acme)] == ["old"]
-    ended(test, messages=3, bytes=3000)
+    ended(test, found={"messages": 3, "bytes": 3000})
     page = as_alice.get(answer.url).text
     assert "Save the new settings" in page
     assert press(as_alice, SAVE, {"test": test}).url == "/o/acme/settings/accounts/"

@@ -95,6 +95,7 @@ A = Address
         (b"Tom <a@b>", [A("Tom", "a@b")]),
         (b'"U, Ser" <a@b>, c@d', [A("U, Ser", "a@b"), A("", "c@d")]),
         (b'"say \\"hi\\"" <a@b>', [A('say "hi"', "a@b")]),
+        (b'"a\\\\b \\"c\\"" <a@b>', [A('a\\b "c"', "a@b")]),
         (b"=?utf-8?Q?Andr=C3=A9?= Foo <a@b>", [A("André Foo", "a@b")]),
         (b'"=?utf-8?Q?Andr=C3=A9?=" <a@b>', [A("André", "a@b")]),
         (b"=?utf-8?Q?Foo, Bar?= <a@b>", [A("Foo, Bar", "a@b")]),

@@ -54,6 +54,15 @@ def test_messages_stand_newest_first_whatever_their_order_of_arrival(as_alice, a
     assert subjects(as_alice.get(url("folder", inbox.pk))) == [f"Letter {n}" for n in range(5)]
 
 
+def test_a_row_in_sent_says_whom_it_went_to(as_alice, account):
+    to = "Bob <bob@b.example>, eve@e.example, C <c@c.example>, D <d@d.example>"
+    deliver(account, letter("Tea", sender="Me <box@mail.example>", to=to), role=Folder.Role.SENT)
+    sent = folder_of(account, Folder.Role.SENT)
+    page = flat(as_alice.get(url("folder", sent.pk)))
+    assert "<bdi>To: Bob, eve@e.example, C</bdi>" in page
+    assert "<bdi>Me</bdi>" not in page
+
+
 def test_a_row_says_who_what_when_and_how_large(as_alice, account, inbox):
     picture = letter("With a file").replace(
         b"Content-Type: text/plain; charset=utf-8\r\n\r\nHow are you?\r\n",

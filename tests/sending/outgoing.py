@@ -68,9 +68,17 @@ def queue(account: MailAccount, *to: str, **options: Any) -> OutgoingMessage:
         return outbox.queue(identity_of(account), letter, **given)
 
 
-def carry(way, envelope, message, on_hand_over):
+def carry(way, envelope, message, on_hand_over, on_end):
     """As the product's, but nothing that hangs may hang for long."""
-    return deliver(way.address, way.credentials, envelope, message, on_hand_over=on_hand_over, limits=LIMITS)
+    return deliver(
+        way.address,
+        way.credentials,
+        envelope,
+        message,
+        on_hand_over=on_hand_over,
+        on_end=on_end,
+        limits=LIMITS,
+    )
 
 
 def claim(account: MailAccount) -> Claim | None:

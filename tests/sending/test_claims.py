@@ -146,10 +146,10 @@ def test_a_worker_that_only_slept_does_not_hand_over(ada, server):
     """Its claim ran out while it sent the text; somebody else sends the message meanwhile."""
     outgoing = queue(ada)
 
-    def slow(way, envelope, message, on_hand_over):
+    def slow(way, envelope, message, on_hand_over, on_end):
         claims_run_out(ada)
         assert send(ada) == "accepted"
-        return carry(way, envelope, message, on_hand_over)
+        return carry(way, envelope, message, on_hand_over, on_end)
 
     assert send(ada, slow) == ""
     server.wait_until_idle()
@@ -160,8 +160,8 @@ def test_a_worker_that_only_slept_does_not_hand_over(ada, server):
 def test_a_late_answer_still_settles_what_was_maybe_sent(ada, server):
     outgoing = queue(ada)
 
-    def slow(way, envelope, message, on_hand_over):
-        found = carry(way, envelope, message, on_hand_over)
+    def slow(way, envelope, message, on_hand_over, on_end):
+        found = carry(way, envelope, message, on_hand_over, lambda _found: None)
         claims_run_out(ada)
         assert fresh(outgoing).state == "unknown"
         return found
@@ -175,8 +175,8 @@ def test_a_late_answer_still_settles_what_was_maybe_sent(ada, server):
 def test_but_not_once_the_owner_has_decided(ada, server):
     outgoing = queue(ada)
 
-    def slow(way, envelope, message, on_hand_over):
-        found = carry(way, envelope, message, on_hand_over)
+    def slow(way, envelope, message, on_hand_over, on_end):
+        found = carry(way, envelope, message, on_hand_over, lambda _found: None)
         claims_run_out(ada)
         with tenancy.scope(ada.organization_id):
             outbox.send_again(outgoing, attempts=1)
@@ -191,10 +191,10 @@ def test_but_not_once_the_owner_has_decided(ada, server):
 def test_a_message_that_is_deleted_while_it_is_sent_ends_quietly(ada, server):
     outgoing = queue(ada)
 
-    def slow(way, envelope, message, on_hand_over):
+    def slow(way, envelope, message, on_hand_over, on_end):
         with tenancy.scope(ada.organization_id):
             outgoing.delete()
-        return carry(way, envelope, message, on_hand_over)
+        return carry(way, envelope, message, on_hand_over, on_end)
 
     assert send(ada, slow) == ""
     assert server.accepted == []

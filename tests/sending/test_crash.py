@@ -55,11 +55,11 @@ BETWEEN = {
     "10 hand-over noted": 0,
     "11 dot sent": 1,
     "12 answer read": 1,
-    "13 farewell said": 1,
-    "14 end being noted": 1,
+    "13 end being noted": 1,
 }
 AFTER = {
-    "15 end noted": ("waiting", 0),
+    "14 end noted": ("waiting", 0),
+    "15 farewell said": ("waiting", 0),
     "16 copy stored": ("waiting", 0),
     "17 copy charged": ("waiting", 0),
     "18 copy filed": ("filed", 1),

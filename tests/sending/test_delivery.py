@@ -330,7 +330,7 @@ def test_a_relay_that_was_taken_away_pauses(through_mailhub, settings, server):
 def test_our_own_fault_before_the_dot_is_tried_again(ada, server, caplog):
     outgoing = queue(ada)
 
-    def broken(way, envelope, message, on_hand_over):
+    def broken(way, envelope, message, on_hand_over, on_end):
         raise RuntimeError("a bug")
 
     assert send(ada, broken) == "queued"
@@ -341,7 +341,7 @@ def test_our_own_fault_before_the_dot_is_tried_again(ada, server, caplog):
 def test_our_own_fault_after_it_is_not(ada, server, caplog):
     outgoing = queue(ada)
 
-    def broken(way, envelope, message, on_hand_over):
+    def broken(way, envelope, message, on_hand_over, on_end):
         on_hand_over()
         raise RuntimeError("a bug")
 

@@ -82,7 +82,7 @@ faults = st.one_of(
     st.builds(Faults, early=st.sampled_from([b"452 4.3.1 full\r\n", b"554 5.7.1 no\r\n"])),
     st.builds(Faults, raw_on=st.dictionaries(verbs, st.just(b"what?\r\n"), max_size=1)),
 )
-deaths = st.sampled_from(["claimed", "handing over", "handed over", "answered", "answered"])
+deaths = st.sampled_from(["claimed", "handing over", "handed over", "answered", "answered", "written down"])
 steps = st.one_of(
     st.builds(Try, faults),
     st.builds(Try, st.one_of(fine, faults), deaths),
@@ -118,7 +118,7 @@ class Life:
         self.let_time_pass()
         self.server.faults = one.faults
 
-        def carried(way, envelope, message, on_hand_over):
+        def carried(way, envelope, message, on_hand_over, on_end):
             assert len(connection.savepoint_ids) == self.depth, "a transaction spans the network"
             assert message == self.raw
             if one.dies == "claimed":
@@ -132,7 +132,14 @@ class Life:
                 if one.dies == "handed over":
                     raise Killed
 
-            found = carry(way, envelope, message, hand_over)
+            def end(found):
+                if one.dies == "answered":
+                    raise Killed
+                on_end(found)
+                if one.dies == "written down":
+                    raise Killed
+
+            found = carry(way, envelope, message, hand_over, end)
             if one.dies == "answered":
                 raise Killed
             return found
@@ -141,7 +148,8 @@ class Life:
             send(self.account, carried)
         except Killed:
             self.server.wait_until_idle()
-            claims_run_out(self.account)
+            if one.dies != "written down":
+                claims_run_out(self.account)
         self.server.wait_until_idle()
         file_copies()
 

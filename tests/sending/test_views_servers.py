@@ -8,12 +8,11 @@ from html import escape
 import pytest
 from django.core.cache import cache
 
-from accounts import probes, tenancy
+from accounts import probe_words, probes, tenancy
 from accounts.failures import FAILURES
 from accounts.probes import Probe
 from sending import probing
 from sending.models import OutgoingServer
-from sending.views import results
 from tests import factories
 from tests.sending.pages import FORM, HTMX, ended, gmx, page_of, server_of, text
 from tests.sending.settled import relay, settle
@@ -171,7 +170,7 @@ def test_the_page_without_script_shows_the_same(started, box, as_alice):
 def test_a_test_that_lost_its_worker_ends_all_the_same(started, box, as_alice, time_machine):
     begun = int(time.time())
     assert f"since={begun}" in panel(as_alice, box, started, since=begun)
-    time_machine.move_to(begun + results.LOST_SECONDS + 5)
+    time_machine.move_to(begun + probe_words.LOST_SECONDS + 5)
     found = panel(as_alice, box, started, since=begun)
     assert str(FAILURES["internal"].sentence) in found
     assert "hx-get" not in found

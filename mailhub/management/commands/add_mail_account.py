@@ -10,10 +10,10 @@ from django.core.validators import validate_email
 from accounts import tenancy
 from accounts.models import MailAccount, Membership, Organization
 from accounts.services import add_mail_account
+from accounts.transport import Credentials, ServerAddress
 from fetching import probing
 from fetching.assignment import Delete
 from fetching.services import change_settings
-from fetching.sources import Credentials, ServerAddress
 from mailhub.management.operator import OperatorCommand, Refused, read_password
 
 

@@ -42,9 +42,15 @@ def test_a15_other_than_ascii_goes_where_an_encoding_is_defined(credentials):
     assert names(*credentials, offered=Capabilities(user=True, utf8=True, utf8_user=True)) == ["USER"]
 
 
-@pytest.mark.parametrize("password", ["a\r\nDELE 1", "a\nb", "a\0b"])
+@pytest.mark.parametrize("password", ["a\r\nDELE 1", "a\nb", "a\0b", "a\1b", "a\ud800b"])
 def test_c20_a_password_with_line_breaks_goes_nowhere(password):
     assert names(password=password) == []
+
+
+def test_apop_example_of_rfc_1939():
+    stamp = b"<1896.697170952@dbc.mtview.ca.us>"
+    (apop, _user) = login.methods("mrose", "tanstaaf", offered=None, timestamp=stamp, encrypted=False)
+    assert apop.commands[0].line == b"APOP mrose c4c9334bac560ecc979e58001b3e22fb\r\n"
 
 
 def test_a_password_too_long_for_a_command_can_go_by_sasl():

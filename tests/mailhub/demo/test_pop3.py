@@ -14,8 +14,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from accounts.failures import MailError
+from accounts.transport import Credentials, ServerAddress
 from fetching.pop3_source import Pop3Source
-from fetching.sources import Credentials, Limits, ServerAddress
+from fetching.sources import Limits
 from mailhub import demo
 from tests.mailhub.demo.server import ALICE, AWKWARD, Running, retrieved
 
