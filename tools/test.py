@@ -16,7 +16,7 @@ sys.path.insert(0, str(REPOSITORY))
 
 from mailhub import embedded  # noqa: E402
 
-PYTEST = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile"]
+PYTEST = [sys.executable, "-m", "pytest", "-n", "3", "--dist", "loadfile"]
 # What a person's shell may hold for the instance they run must not reach the tests.
 FOREIGN = (
     "DATABASE_URL",
