@@ -1,5 +1,7 @@
-/* The editor of formatted letters: a bundled ProseMirror from our own host (django-prose-editor), with the few marks
-   that mail needs. Its text goes into the hidden field of the form; pictures are uploaded first. */
+/* The editor of formatted letters (rich.js); its text goes into the hidden field of the form, and pictures are uploaded
+   first. */
+
+import { basics, keep, link, mark, showMarks } from "./rich.js";
 
 const form = document.getElementById("composer");
 const place = document.getElementById("writing");
@@ -7,10 +9,7 @@ const store = document.getElementById("html");
 const bar = form.querySelector("[data-format]");
 const PICTURES = /^image\/(?:png|jpeg|gif|webp)$/;
 
-const {
-  Blockquote, Bold, BulletList, Document, Dropcursor, Editor, HardBreak, History, Image, Italic, Link, ListItem,
-  OrderedList, Paragraph, Strike, Text, Underline,
-} = await import(place.dataset.editor);
+const kit = await import(place.dataset.editor);
 
 function pictures(list) {
   return [...(list ?? [])].filter((file) => PICTURES.test(file.type));
@@ -20,14 +19,10 @@ function ask(files, at = null) {
   form.dispatchEvent(new CustomEvent("picture", { detail: { files, at } }));
 }
 
-const editor = new Editor({
+const editor = new kit.Editor({
   element: place,
   injectCSS: false, // the policy allows no style of script's making; compose.css has what it needs
-  extensions: [
-    Document, Paragraph, Text, HardBreak, History, Bold, Italic, Underline, Strike, BulletList, OrderedList, ListItem,
-    Blockquote, Dropcursor, Image.configure({ inline: true, allowBase64: false }),
-    Link.configure({ openOnClick: false, autolink: true, protocols: ["http", "https", "mailto", "tel"] }),
-  ],
+  extensions: [...basics(kit), kit.Dropcursor, kit.Image.configure({ inline: true, allowBase64: false })],
   content: store.value,
   editorProps: {
     attributes: { role: "textbox", "aria-multiline": "true", "aria-label": place.dataset.label },
@@ -46,11 +41,8 @@ const editor = new Editor({
       return true;
     },
   },
-  onUpdate() {
-    store.value = editor.isEmpty ? "" : editor.getHTML();
-    store.dispatchEvent(new Event("input", { bubbles: true }));
-  },
-  onTransaction: showMarks,
+  onUpdate: () => keep(store, editor),
+  onTransaction: ({ editor: now }) => showMarks(bar, now),
 });
 
 form.addEventListener("placed", ({ detail }) => {
@@ -60,48 +52,17 @@ form.addEventListener("placed", ({ detail }) => {
 });
 
 /* ── The toolbar ── */
-function link() {
-  const known = editor.getAttributes("link").href ?? "";
-  const wanted = prompt(place.dataset.link, known || "https://");
-  if (wanted === null) return;
-  const chain = editor.chain().focus().extendMarkRange("link");
-  const address = wanted.trim();
-  if (!address || address === "https://") chain.unsetLink().run();
-  else if (editor.state.selection.empty && !known) {
-    chain.insertContent({ type: "text", text: address, marks: [{ type: "link", attrs: { href: address } }] }).run();
-  } else chain.setLink({ href: address }).run();
-}
-
-const DOES = {
-  bold: () => editor.chain().focus().toggleBold().run(),
-  italic: () => editor.chain().focus().toggleItalic().run(),
-  underline: () => editor.chain().focus().toggleUnderline().run(),
-  bulletList: () => editor.chain().focus().toggleBulletList().run(),
-  orderedList: () => editor.chain().focus().toggleOrderedList().run(),
-  blockquote: () => editor.chain().focus().toggleBlockquote().run(),
-  link,
-  clear: () => editor.chain().focus().unsetAllMarks().clearNodes().run(),
-};
-
 bar.addEventListener("click", (event) => {
   const button = event.target.closest("[data-mark]");
-  if (button) DOES[button.dataset.mark]();
+  if (button) mark(editor, button.dataset.mark, place.dataset.link);
 });
 
 place.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key === "k") {
     event.preventDefault();
-    link();
+    link(editor, place.dataset.link);
   }
 });
-
-function showMarks({ editor: now }) {
-  for (const button of bar.querySelectorAll("[data-mark]")) {
-    if (button.dataset.mark !== "clear") {
-      button.setAttribute("aria-pressed", String(now.isActive(button.dataset.mark)));
-    }
-  }
-}
 
 bar.hidden = false;
 place.addEventListener("click", (event) => { if (event.target === place) editor.commands.focus("end"); });

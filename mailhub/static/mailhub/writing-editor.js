@@ -1,5 +1,7 @@
-/* The editor of a signature, a template or the disclaimer: the same bundled ProseMirror as for letters, in the place of
-   a field of HTML. What it does not know (tables, pictures, colours) is written as HTML, and not lost by it. */
+/* The editor of a signature, a template or the disclaimer (rich.js), in the place of a field of HTML. What it does not
+   know (tables, pictures, colours) is written as HTML, and not lost by it. */
+
+import { basics, keep, mark, showMarks } from "./rich.js";
 
 const UNKNOWN = /<(?:table|img|font|hr|h[1-6]|pre|div|span|dl)\b|\sstyle=/i;
 
@@ -10,20 +12,14 @@ export async function edit(field) {
   const { dataset } = field;
   const [store, box] = [field.querySelector("textarea"), field.querySelector(".rich-box")];
   const [bar, place] = [box.querySelector(".rich-bar"), box.querySelector(".rich-place")];
-  const {
-    Blockquote, Bold, BulletList, Document, Editor, HardBreak, History, Italic, Link, ListItem, OrderedList, Paragraph,
-    Strike, Text, Underline,
-  } = await import(dataset.rich);
+  const kit = await import(dataset.rich);
   const label = field.querySelector("label");
   const noted = store.getAttribute("aria-describedby");
 
-  const editor = new Editor({
+  const editor = new kit.Editor({
     element: place,
     injectCSS: false, // the policy allows no style of script's making; writing.css has what it needs
-    extensions: [
-      Document, Paragraph, Text, HardBreak, History, Bold, Italic, Underline, Strike, BulletList, OrderedList, ListItem,
-      Blockquote, Link.configure({ openOnClick: false, autolink: true, protocols: ["http", "https", "mailto", "tel"] }),
-    ],
+    extensions: basics(kit),
     content: known(store.value),
     editorProps: {
       attributes: {
@@ -33,38 +29,9 @@ export async function edit(field) {
         ...(store.hasAttribute("aria-invalid") && { "aria-invalid": "true", "aria-describedby": noted }),
       },
     },
-    onUpdate() {
-      store.value = editor.isEmpty ? "" : editor.getHTML();
-      store.dispatchEvent(new Event("input", { bubbles: true }));
-    },
-    onTransaction: showMarks,
+    onUpdate: () => keep(store, editor),
+    onTransaction: ({ editor: now }) => showMarks(bar, now),
   });
-
-  function showMarks({ editor: now }) {
-    for (const button of bar.querySelectorAll("[data-mark]:not([data-mark=clear])")) {
-      button.setAttribute("aria-pressed", String(now.isActive(button.dataset.mark)));
-    }
-  }
-
-  function link() {
-    const before = editor.getAttributes("link").href ?? "";
-    const address = prompt(dataset.link, before || "https://")?.trim();
-    if (address === undefined) return;
-    const chain = editor.chain().focus().extendMarkRange("link");
-    if (!address || address === "https://") chain.unsetLink().run();
-    else if (editor.state.selection.empty && !before) {
-      chain.insertContent({ type: "text", text: address, marks: [{ type: "link", attrs: { href: address } }] }).run();
-    } else chain.setLink({ href: address }).run();
-  }
-
-  const DOES = {
-    bold: (chain) => chain.toggleBold(),
-    italic: (chain) => chain.toggleItalic(),
-    underline: (chain) => chain.toggleUnderline(),
-    bulletList: (chain) => chain.toggleBulletList(),
-    orderedList: (chain) => chain.toggleOrderedList(),
-    clear: (chain) => chain.unsetAllMarks().clearNodes(),
-  };
 
   const toggle = bar.querySelector("[data-source]");
   const isSource = () => field.classList.contains("is-source");
@@ -76,9 +43,8 @@ export async function edit(field) {
   }
 
   bar.addEventListener("click", (event) => {
-    const mark = event.target.closest("[data-mark]")?.dataset.mark;
-    if (mark === "link") link();
-    else if (mark) DOES[mark](editor.chain().focus()).run();
+    const wanted = event.target.closest("[data-mark]")?.dataset.mark;
+    if (wanted) mark(editor, wanted, dataset.link);
     if (!event.target.closest("[data-source]")) return;
     if (isSource() && UNKNOWN.test(store.value) && !confirm(dataset.loss)) return;
     showSource(!isSource());
