@@ -51,7 +51,7 @@ def values_of(membership: Membership, draft: Draft) -> Values:
         name=name,
         first_name=placeholders.first_name_of(name),
         email=address,
-        date=date_format(timezone.localdate(), "DATE_FORMAT"),
+        date=date_format(timezone.localdate(), "j F Y"),
         subject=draft.subject,
         my_name=own,
         my_first_name=placeholders.first_name_of(own),

@@ -28,7 +28,7 @@ def samples(request: MemberRequest) -> Values:
         name=name,
         first_name=placeholders.first_name_of(name),
         email="marta@example.com",
-        date=date_format(timezone.localdate(), "DATE_FORMAT"),
+        date=date_format(timezone.localdate(), "j F Y"),
         subject=_("Your question"),
         my_name=own,
         my_first_name=placeholders.first_name_of(own),
