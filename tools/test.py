@@ -31,7 +31,8 @@ FOREIGN = (
 
 
 def main(arguments: list[str]) -> int:
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # Also Ctrl-C's, which whoever is started in the background of a script ignores, and all its children with it.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     for name in list(os.environ):
         if name in FOREIGN or name.startswith("MAILHUB_"):

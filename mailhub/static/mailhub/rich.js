@@ -25,8 +25,9 @@ const MARKS = {
 
 /* Do what a button of the toolbar is for. */
 export function mark(editor, name, question) {
-  if (name === "link") link(editor, question);
-  else MARKS[name](editor.chain().focus()).run();
+  if (name === "link") return link(editor, question);
+  editor.view.focus(); // at once: the next key is typed right after the click
+  MARKS[name](editor.chain().focus()).run();
 }
 
 /* Ask for an address, and link the selection to it, or to nothing. */
