@@ -23,6 +23,14 @@ class MemberRequest(HttpRequest):
     membership: Membership
 
 
+def number_in(text: str) -> int | None:
+    """The id (or another whole number) that a form or an address names; None for anything else.
+
+    18 digits fit every column; far more would be an error already when Python reads them.
+    """
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
 View = Callable[Concatenate[MemberRequest, P], HttpResponseBase]
 
 

@@ -12,6 +12,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.failures import Failure
 from accounts.models import MailAccount, User
@@ -43,51 +44,38 @@ def invitation(organization_id: int, organization: str, inviter: User, email: st
 
 def account_needs_you(account: MailAccount, failure: Failure) -> None:
     """Fetching has stopped until the owner does something; sent once a time."""
-    owner = account.owner
-    with translation.override(owner.language or settings.LANGUAGE_CODE):
-        _send(
-            owner.email,
-            _("No new mail from %(account)s: Mailhub needs you") % {"account": account.name},
-            "email/account_needs_you.txt",
-            account=account,
-            owner=owner,
-            sentence=str(failure.sentence),
-            remedy=str(failure.remedy),
-            url=_address("mail_account_edit", account.organization.slug, account.pk),
-        )
+    subject = gettext_lazy("No new mail from %(account)s: Mailhub needs you")
+    words = {"sentence": failure.sentence, "remedy": failure.remedy}
+    _tell_owner(account, subject, "email/account_needs_you.txt", "mail_account_edit", **words)
 
 
 def sending_needs_you(account: MailAccount, sentence: Words, remedy: Words) -> None:
     """Nothing goes out from an account until its owner does something."""
-    owner = account.owner
-    with translation.override(owner.language or settings.LANGUAGE_CODE):
-        _send(
-            owner.email,
-            _("Nothing goes out from %(account)s: Mailhub needs you") % {"account": account.name},
-            "email/sending_needs_you.txt",
-            account=account,
-            owner=owner,
-            sentence=str(sentence),
-            remedy=str(remedy),
-            url=_address("outbox", account.organization.slug, account.pk),
-        )
+    subject = gettext_lazy("Nothing goes out from %(account)s: Mailhub needs you")
+    words = {"sentence": sentence, "remedy": remedy}
+    _tell_owner(account, subject, "email/sending_needs_you.txt", "outbox", **words)
 
 
 def not_sent(account: MailAccount, lines: Sequence[tuple[str, Words, Words]], *, more: int = 0) -> None:
     """Messages that were refused, or maybe sent: subject, how it ended, and a sentence; `more` are not named."""
+    named = [(" ".join(subject.split()), badge, sentence) for subject, badge, sentence in lines]
+    subject = gettext_lazy("Not sent from %(account)s")
+    _tell_owner(account, subject, "email/not_sent.txt", "outbox", lines=named, more=more)
+
+
+def _tell_owner(account: MailAccount, subject: _StrPromise, template: str, page: str, **context: Any) -> None:
+    """Write to the owner, in their language; `page` is where they can do something about it."""
     owner = account.owner
     with translation.override(owner.language or settings.LANGUAGE_CODE):
+        url = _address(page, account.organization.slug, account.pk)
         _send(
             owner.email,
-            _("Not sent from %(account)s") % {"account": account.name},
-            "email/not_sent.txt",
+            str(subject) % {"account": account.name},
+            template,
             account=account,
             owner=owner,
-            lines=[
-                (" ".join(subject.split()), str(badge), str(sentence)) for subject, badge, sentence in lines
-            ],
-            more=more,
-            url=_address("outbox", account.organization.slug, account.pk),
+            url=url,
+            **context,
         )
 
 

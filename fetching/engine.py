@@ -88,7 +88,7 @@ def _talk(session: Session) -> Seen | None:
             return None
         listing = session.source.listing(need_uidl=session.job.delete_policy != Delete.AFTER_STORING)
         seen = planning.seen(session, listing)
-        planning.plan(session, listing)
+        planning.plan(session, listing, seen)
         if session.difference.too_big:
             planning.note_headlines(session)
         intake.retrieve(session)

@@ -59,12 +59,15 @@ def _digest(session: Session, rows: Sequence[Row]) -> bytes:
     return digest.digest()
 
 
-def plan(session: Session, listing: Listing) -> None:
-    """Compare, and put into `session.difference.wanted` what this session is to retrieve, in order."""
+def plan(session: Session, listing: Listing, now: Seen) -> None:
+    """Compare, and put into `session.difference.wanted` what this session is to retrieve, in order.
+
+    `now`: what `seen` says of the listing.
+    """
     listing = _named(session, listing)
     with session.transaction():
         session.begin_run()
-        _compare(session, listing)
+        _compare(session, listing, now)
         is_reset, skips = session.difference.is_reset, session.job.skip_before is not None
         adopts = is_reset and not session.job.deletes
         judges = skips and (session.job.is_first or is_reset)
@@ -109,9 +112,9 @@ def _headers(session: Session, numbers: list[int]) -> Iterator[tuple[int, bytes]
 
 
 # ── What is new ─────────────────────────────────────────────────────────────
-def _compare(session: Session, listing: Listing) -> None:
+def _compare(session: Session, listing: Listing, now: Seen) -> None:
     job = session.job
-    appended = _appended(session, listing)
+    appended = _appended(session, listing, now)
     if appended is None or appended.wanted:
         # Should this session end early, the ledger is no longer that of the listing which `seen` remembers.
         FetchState.objects.filter(account=job.account_id, listed_at__isnull=False).update(listed_at=None)
@@ -128,16 +131,17 @@ def _compare(session: Session, listing: Listing) -> None:
     )
 
 
-def _appended(session: Session, listing: Listing) -> Difference | None:
+def _appended(session: Session, listing: Listing, now: Seen) -> Difference | None:
     """The difference, if the mailbox is as it was when nothing was left to do, but for mail at its end.
 
     Mostly it is, and the thousands of messages before that end need not be compared one by one. A session that may
     delete has to know them all.
     """
     job, known = session.job, session.job.seen
-    if known is None or known.messages is None or job.deletes or job.is_first:
+    if known is None or known.messages is None or now.messages is None or job.deletes or job.is_first:
         return None
-    if seen(session, listing) == Seen() or _digest(session, listing.rows[: known.messages]) != known.digest:
+    is_same = now.digest == known.digest
+    if not is_same and _digest(session, listing.rows[: known.messages]) != known.digest:
         return None
     return ledger.compare_appended(
         job.organization_id,

@@ -161,14 +161,26 @@ def _choose(row: Draft, fields: Fields) -> None:
 
 
 def switch(draft: Draft) -> Draft:
-    """From formatted to plain text or back; what was written comes along."""
+    """From formatted to plain text or back; what was written comes along. Raises as `advance` does."""
     if draft.is_plain:
         draft.html, draft.is_plain = letters.html_of(draft.text), False
     else:
         draft.text, draft.is_plain = letters.text_of(draft.html), True
-    draft.version += 1
-    draft.save(update_fields=["html", "text", "is_plain", "version"])
+    with transaction.atomic():
+        advance(draft)
+        draft.save(update_fields=["html", "text", "is_plain", "version"])
     return draft
+
+
+def advance(draft: Draft) -> None:
+    """The next version of a draft that is about to be saved; its row stays locked until the transaction ends.
+
+    Raises Conflict when another window was quicker, Draft.DoesNotExist when that one has sent or deleted it.
+    """
+    row = Draft.objects.select_for_update(of=("self",)).get(pk=draft.pk)
+    if row.version != draft.version:
+        raise Conflict(row)
+    draft.version += 1
 
 
 # ── Sending ─────────────────────────────────────────────────────────────────

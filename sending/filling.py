@@ -8,14 +8,17 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from accounts.models import Membership
-from sending import draft_files, letters, placeholders, recipients, templates
+from sending import draft_files, drafts, letters, placeholders, recipients, templates
 from sending.draft_files import FileError
 from sending.models import Draft, MessageTemplate
 from sending.placeholders import Values
 
 
 def use(membership: Membership, draft: Draft, template: MessageTemplate) -> None:
-    """Fill the template in. Raises PlaceholderError, FileError; then nothing has changed."""
+    """Fill the template in. Raises PlaceholderError, FileError, and as `drafts.advance` does.
+
+    Nothing has changed when it raises.
+    """
     filled = templates.fill(template, values_of(membership, draft))
     draft.subject = (draft.subject or filled.subject)[:1000]
     for name in ("to", "cc", "bcc"):
@@ -28,8 +31,9 @@ def use(membership: Membership, draft: Draft, template: MessageTemplate) -> None
     else:
         html = letters.html_of(filled.text) if filled.is_plain or not filled.html else filled.html
         draft.html = letters.clean(html + draft.html)
-    draft.version, draft.is_touched = draft.version + 1, True
+    draft.is_touched = True
     with transaction.atomic():
+        drafts.advance(draft)
         _check_room(draft, template)
         draft.save()
         templates.copy_files(template, draft)

@@ -80,7 +80,7 @@ def mail_account_order(request: MemberRequest) -> HttpResponse:
 
 
 def _numbers(texts: list[str]) -> list[int]:
-    return [int(text) for text in texts if text.isascii() and text.isdigit()]
+    return [number for text in texts if (number := access.number_in(text)) is not None]
 
 
 def _moved(ids: list[int], chosen: int, step: int) -> list[int]:

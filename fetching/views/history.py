@@ -102,8 +102,8 @@ def fetch_history(request: MemberRequest, account: int) -> HttpResponse:
     show = show if show in FILTERS else "all"
     runs = FetchRun.objects.visible_to(request.membership).filter(FILTERS[show], account=mail_account)
     before = request.GET.get("before", "")
-    if before.isascii() and before.isdigit() and len(before) < 19:
-        runs = runs.filter(pk__lt=int(before))
+    if (last := access.number_in(before)) is not None:
+        runs = runs.filter(pk__lt=last)
     page = list(runs.order_by("-pk")[: PAGE + 1])
     context = {
         **head_context(mail_account),

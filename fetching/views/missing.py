@@ -24,7 +24,7 @@ def fetch_missing(request: MemberRequest, account: int) -> HttpResponse:
     mail_account = own_account(request, account)
     reason = request.GET.get("reason", "")
     reason = reason if reason in not_here.REASONS else ""
-    before = _key(request.GET.get("before", ""))
+    before = access.number_in(request.GET.get("before", ""))
     context = {
         **head_context(mail_account),
         "groups": not_here.groups(mail_account, reason, before),
@@ -40,7 +40,7 @@ def fetch_missing(request: MemberRequest, account: int) -> HttpResponse:
 def fetch_retry(request: MemberRequest, account: int) -> HttpResponse:
     """Another try with the next fetch: of one `message`, or of all that are not here for a `reason`."""
     mail_account = own_account(request, account)
-    key, reason = _key(request.POST.get("message", "")), request.POST.get("reason", "")
+    key, reason = access.number_in(request.POST.get("message", "")), request.POST.get("reason", "")
     if key is not None:
         count = services.retry(mail_account, not_here.rows_of(mail_account).filter(pk=key))
     elif reason in not_here.REASONS:
@@ -51,11 +51,6 @@ def fetch_retry(request: MemberRequest, account: int) -> HttpResponse:
         request, _retried(count, is_paused=mail_account.fetch_state.status == FetchState.Status.PAUSED)
     )
     return redirect(org_url(request, "fetch_missing", account))
-
-
-def _key(text: str) -> int | None:
-    """A row's id from an address or a form; None for anything else."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def _retried(count: int, *, is_paused: bool) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.contrib import messages
@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from accounts.access import MemberRequest
+from accounts.access import MemberRequest, number_in
 from accounts.models import MailAccount
 from mailbox import folders, labels, names, services
 from mailbox.models import Folder, Label, Message, MessageLabel
@@ -29,8 +29,11 @@ TARGETS = (Folder.Role.INBOX, Folder.Role.SPAM, Folder.Role.TRASH, Folder.Role.O
 
 def these(request: MemberRequest, values: Sequence[str]) -> QuerySet[Message]:
     """The person's own among the messages that a form names."""
-    ids = [int(value) for value in values[:SELECTION_LIMIT] if value.isascii() and value.isdigit()]
-    return Message.objects.visible_to(request.membership).filter(pk__in=ids)
+    return Message.objects.visible_to(request.membership).filter(pk__in=_ids(values[:SELECTION_LIMIT]))
+
+
+def _ids(values: Iterable[str]) -> list[int]:
+    return [key for value in values if (key := number_in(value)) is not None]
 
 
 def _account(chosen: QuerySet[Message]) -> MailAccount | None:
@@ -96,8 +99,7 @@ def undo(request: MemberRequest, value: str) -> None:
         folder, _colon, key = pair.rpartition(":")
         back.setdefault(folder, []).append(key)
     services.put_back(these(request, back.pop("", [])))
-    wanted = [int(folder) for folder in back if folder.isascii() and folder.isdigit()]
-    for target in Folder.objects.visible_to(request.membership).filter(pk__in=wanted).order_by("pk"):
+    for target in Folder.objects.visible_to(request.membership).filter(pk__in=_ids(back)).order_by("pk"):
         services.move(these(request, back[str(target.pk)]), target)
 
 

@@ -13,13 +13,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from accounts.access import MemberRequest
+from accounts.access import MemberRequest, number_in
 from accounts.models import MailAccount
 from mailbox import pages
 from mailbox.models import Folder, Label, Message, MessageLabel
 from mailbox.views.parts import number
 
-DIGITS = 18  # of a number that can be an id
 ARRIVED_LIMIT = 1_000  # new messages of a label are not counted further
 
 
@@ -95,8 +94,7 @@ class Place:
 
 
 def _id(values: QueryDict, name: str) -> int | None:
-    value = str(values.get(name, ""))
-    return int(value) if value.isascii() and value.isdigit() and len(value) <= DIGITS else None
+    return number_in(str(values.get(name, "")))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
+from accounts.access import number_in
 from accounts.models import Membership
 from sending.drafts import DraftError, Fields
 from sending.models import Identity
@@ -22,7 +23,7 @@ def read(membership: Membership, data: Mapping[str, str], pictures: Mapping[str,
     identities = Identity.objects.visible_to(membership).select_related(
         "account", "signature_new", "signature_reply"
     )
-    chosen = _number(data.get("identity", ""))
+    chosen = number_in(data.get("identity", ""))
     return Fields(
         to=data.get("to", ""),
         cc=data.get("cc", ""),
@@ -33,14 +34,14 @@ def read(membership: Membership, data: Mapping[str, str], pictures: Mapping[str,
         is_plain=data.get("is_plain") == "1",
         with_quote="quote_shown" not in data or bool(data.get("with_quote")),
         identity=identities.filter(pk=chosen).first() if chosen else None,
-        signature=_number(data.get("signature", "")),
+        signature=number_in(data.get("signature", "")),
         pictures=pictures,
     )
 
 
 def version(data: Mapping[str, str]) -> int:
     """Which version of the draft the page has shown; 0 is never the newest."""
-    return _number(data.get("version", "")) or 0
+    return number_in(data.get("version", "")) or 0
 
 
 def due_at(text: str) -> datetime:
@@ -61,7 +62,3 @@ def due_at(text: str) -> datetime:
     if is_far:
         raise DraftError.of("due", _("Choose a time within a year."))
     return moment
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

@@ -78,11 +78,7 @@ def _own_identity(request: MemberRequest, identity: int) -> Identity:
 @require_http_methods(FORM_METHODS)
 def address_new(request: MemberRequest) -> HttpResponse:
     """Add an address to an account; a code goes to it at once."""
-    chosen = request.GET.get("account", "")
-    initial = {
-        "account": chosen if chosen.isascii() and chosen.isdigit() else None,
-        "name": request.user.name,
-    }
+    initial = {"account": access.number_in(request.GET.get("account", "")), "name": request.user.name}
     form = NewAddressForm(request.POST or None, membership=request.membership, initial=initial)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data

@@ -106,8 +106,8 @@ def away_sentence(request: MemberRequest) -> HttpResponse:
     """What the form would do if it were saved now, for the page to show while one chooses."""
     if not is_htmx(request):
         return redirect(org_url(request, "away"))
-    chosen = request.POST.get("about", "")
-    account = own_account(request, int(chosen)) if chosen.isascii() and chosen.isdigit() else None
+    chosen = access.number_in(request.POST.get("about", ""))
+    account = own_account(request, chosen) if chosen is not None else None
     form = AwayForm(request.POST)
     form.is_valid()
     said = None

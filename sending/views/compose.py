@@ -47,12 +47,9 @@ KINDS: Final = {
 @require_POST
 def write(request: MemberRequest) -> HttpResponse:
     """Begin a new message, from the account at hand or the one that opens first."""
-    chosen = request.POST.get("account", "")
+    chosen = access.number_in(request.POST.get("account", ""))
     account: MailAccount | None
-    if chosen.isascii() and chosen.isdigit() and len(chosen) < 19:
-        account = own_account(request, int(chosen))
-    else:
-        account = listing.default_account(request)
+    account = listing.default_account(request) if chosen is None else own_account(request, chosen)
     if account is None:
         messages.info(request, _("Connect an account first. Then you can write from it."))
         return redirect(org_url(request, "connect"))
@@ -87,7 +84,7 @@ def draft(request: MemberRequest, draft: int) -> HttpResponse:
     if request.method != "POST":
         return show(request, row)
     try:
-        saved = _save(request, row)
+        return _act(request, _save(request, row))
     except Conflict as conflict:
         return show(
             request,
@@ -98,27 +95,25 @@ def draft(request: MemberRequest, draft: int) -> HttpResponse:
         )
     except DraftError as error:
         return show(request, draft_page.typed(request, row), errors=error.errors, status=422)
-    return _act(request, saved)
+    except Draft.DoesNotExist:
+        raise Http404 from None
 
 
 def _save(request: MemberRequest, row: Draft) -> Draft:
-    """Keep what the form holds. Raises Conflict, DraftError; Http404 when it was deleted meanwhile."""
+    """Keep what the form holds. Raises Conflict, DraftError; Draft.DoesNotExist when it was deleted meanwhile."""
     fields = forms.read(request.membership, request.POST, draft_page.pictures(request, row))
-    try:
-        drafts.save(row, forms.version(request.POST), fields)
-    except Draft.DoesNotExist:
-        raise Http404 from None
+    drafts.save(row, forms.version(request.POST), fields)
     saved = drafts.of(request.membership, row.pk)
     if saved is None:
-        raise Http404
+        raise Draft.DoesNotExist
     return saved
 
 
 def _act(request: MemberRequest, row: Draft) -> HttpResponse:
     """What the button says, once all is saved."""
     act = request.POST.get("act", "save")
-    if (file := request.POST.get("remove", "")) and file.isascii() and file.isdigit() and len(file) < 19:
-        draft_files.remove(row, int(file))
+    if (file := access.number_in(request.POST.get("remove", ""))) is not None:
+        draft_files.remove(row, file)
         return redirect(org_url(request, "draft", row.pk))
     if request.POST.get("due_choice") or act in ("send", "later"):
         return _send(request, row, is_later=act != "send" or bool(request.POST.get("due_choice")))
@@ -140,10 +135,8 @@ def _act(request: MemberRequest, row: Draft) -> HttpResponse:
 
 def _use_template(request: MemberRequest, row: Draft) -> HttpResponse:
     """Put a template into the draft."""
-    chosen = request.POST["template"]
     own = MessageTemplate.objects.visible_to(request.membership)
-    number = int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 19 else 0
-    template = get_object_or_404(own, pk=number)
+    template = get_object_or_404(own, pk=access.number_in(request.POST["template"]))
     try:
         filling.use(request.membership, row, template)
     except FileError as error:
@@ -180,6 +173,8 @@ def draft_save(request: MemberRequest, draft: int) -> HttpResponse:
         return JsonResponse({"error": draft_page.changed(), "version": conflict.current.version}, status=409)
     except DraftError as error:
         return JsonResponse({"errors": error.errors}, status=422)
+    except Draft.DoesNotExist:
+        return JsonResponse({"error": draft_page.is_gone()}, status=404)
     time = date_format(timezone.localtime(), _("H:i"))
     return JsonResponse(
         {

@@ -100,10 +100,10 @@ def _try_now(request: MemberRequest, found: OutgoingMessage) -> str:
 
 
 def _send_again(request: MemberRequest, found: OutgoingMessage) -> str:
-    attempts = request.POST.get("attempts", "")
-    if not (attempts.isascii() and attempts.isdigit() and len(attempts) < 9):
+    attempts = access.number_in(request.POST.get("attempts", ""))
+    if attempts is None:
         raise TooLate
-    box.send_again(found, attempts=int(attempts))
+    box.send_again(found, attempts=attempts)
     return _("It is sent once more.")
 
 

@@ -106,7 +106,6 @@ BEFORE_THE_DOT = [
     Faults(refuse={"MAIL": "451 later"}),
     Faults(refuse={"DATA": "451 later"}),
     Faults(refuse={"DOT": "451 later"}),
-    Faults(early=b"452 4.3.1 no space\r\n"),
 ]
 
 
@@ -131,9 +130,14 @@ def test_what_surely_was_not_sent_is_tried_again_by_itself(ada, server, faults):
     assert (fresh(outgoing).attempts, fresh(outgoing).error_code) == (2, "")
 
 
-@pytest.mark.parametrize(
-    "faults", [Faults(drop_within_data=0), Faults(drop_within_data=100, reset=True)], ids=str
-)
+WITHIN = [
+    Faults(drop_within_data=0),
+    Faults(drop_within_data=100, reset=True),
+    Faults(early=b"452 4.3.1 no space\r\n"),
+]
+
+
+@pytest.mark.parametrize("faults", WITHIN, ids=str)
 def test_a_line_lost_within_the_message_is_never_taken_for_a_success(ada, server, faults):
     """A short letter may be on its way as a whole before the line is seen to be dead: then it is "maybe sent"."""
     outgoing = queue(ada)

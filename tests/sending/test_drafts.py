@@ -8,10 +8,10 @@ from email.policy import default
 import pytest
 
 from accounts import tenancy
-from sending import draft_files, drafts, letters, outbox, signatures
+from sending import draft_files, drafts, filling, letters, outbox, signatures
 from sending.draft_files import FileError
 from sending.drafts import Conflict, DraftError, Fields
-from sending.models import Draft, Identity, OutgoingMessage, Signature
+from sending.models import Draft, Identity, MessageTemplate, OutgoingMessage, Signature
 from tests import factories
 from tests.sending.drafted import PIXEL, begin, kept, pictured
 from tests.sending.outgoing import BOB
@@ -42,6 +42,31 @@ def send(draft: Draft, due_at=None) -> OutgoingMessage:
 def parsed(outgoing: OutgoingMessage):
     with tenancy.scope(outgoing.organization_id):
         return email.message_from_bytes(outbox.raw_bytes(outgoing), policy=default)
+
+
+# ── Two windows ─────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("change", ["switched", "filled in"])
+def test_what_another_window_has_saved_is_not_overwritten(ada, member_of_ada, change):
+    stale = begin(ada)
+    save(stale, subject="first window")
+    with tenancy.scope(ada.organization_id):
+        template = MessageTemplate.objects.create(
+            organization_id=ada.organization_id, owner=ada.owner, name="Offer", subject="Offer"
+        )
+        stale = drafts.of(member_of_ada, stale.pk)
+        drafts.save(stale, stale.version, Fields(subject="other window"))
+        changes = {
+            "switched": lambda: drafts.switch(stale),
+            "filled in": lambda: filling.use(member_of_ada, stale, template),
+        }
+        with pytest.raises(Conflict):
+            changes[change]()
+    assert kept(stale).subject == "other window"
+
+
+@pytest.fixture
+def member_of_ada(acme, ada):
+    return factories.membership(acme, ada.owner)
 
 
 # ── Keeping ─────────────────────────────────────────────────────────────────

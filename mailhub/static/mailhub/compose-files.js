@@ -44,7 +44,9 @@ function arrived(node, file) {
   link.textContent = file.name;
   node.querySelector(".attachment-name").replaceWith(link);
   node.querySelector(".attachment-size").textContent = size(file.size);
-  node.querySelector("button").dataset.remove = file.remove;
+  const button = node.querySelector("button");
+  button.onclick = null; // there is nothing to call off any more, but something to take out
+  button.dataset.remove = file.remove;
 }
 
 /* One at a time, in the order they were given. */

@@ -103,9 +103,6 @@ class People {
     const text = this.input.value;
     const found = pieces(text);
     const rest = isAll || SEPARATORS.test(text.trim().slice(-1)) ? "" : found.pop() ?? "";
-    if (!found.length && !(isAll && !text.trim())) {
-      if (!isAll) return;
-    }
     if (!found.length) return;
     this.pieces.push(...found);
     this.input.value = rest;
