@@ -237,8 +237,8 @@ class TestLease:
     def test_s6_an_edit_while_fetching_stops_it_before_it_stores(self, account, server, monkeypatch):
         plan = planning.plan
 
-        def edited_meanwhile(session, listing):
-            plan(session, listing)
+        def edited_meanwhile(*arguments):
+            plan(*arguments)
             edit(account, username="somebody-else")
 
         monkeypatch.setattr(planning, "plan", edited_meanwhile)
