@@ -20,7 +20,7 @@ run: venv ## Start Mailhub with demo data; PORT=8001 for another port, DEMO=0 wi
 	@$(VENV) manage.py up
 
 stop: ## End a running Mailhub, its database and its broker
-	@if [ -x $(VENV) ]; then $(VENV) -m mailhub.embedded stop; fi
+	@if [ -x $(VENV) ]; then $(VENV) -m mailhub stop; fi
 
 test: setup ## Run all checks and tests; ARGS="-k word" passes options to pytest
 	@$(VENV) tools/test.py $(ARGS)
@@ -54,6 +54,6 @@ lock: venv ## Pin the newest allowed versions of everything, with hashes
 	@sh tools/lock.sh
 
 clean: ## Remove what can be made again; var/ (mail, accounts, keys) and .venv stay
-	@if [ -x $(VENV) ]; then for home in var/test/*; do MAILHUB_HOME="$$home" $(VENV) -m mailhub.embedded remove; done; fi
+	@if [ -x $(VENV) ]; then for home in var/test/*; do MAILHUB_HOME="$$home" $(VENV) -m mailhub remove; done; fi
 	rm -rf var/test .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

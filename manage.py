@@ -13,13 +13,13 @@ def main() -> None:
     try:
         from django.core.management import execute_from_command_line
 
-        from mailhub import embedded
+        from mailhub.embedded import servers
     except ImportError as error:
         sys.exit(f"{error}. Run `make setup` first, and use .venv/bin/python.")
     if sys.argv[1:2] and not PURE & set(sys.argv[1:]):
         try:
-            embedded.ensure()
-        except embedded.EmbeddedError as error:
+            servers.ensure()
+        except servers.EmbeddedError as error:
             sys.exit(str(error))
     execute_from_command_line(sys.argv)
 

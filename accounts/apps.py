@@ -12,6 +12,6 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         """Read the rules for hosts, which a wrong setting would break only when the first mail is fetched."""
-        from accounts import hosts
+        from accounts.servers import hosts
 
         hosts.check_settings()

@@ -74,7 +74,7 @@ class SignupForm(allauth_forms.SignupForm):  # type: ignore[misc]
         try:
             saved: tuple[User | None, HttpResponse | None] = super().try_save(request)
         except services.InvitationError:  # withdrawn while the form was open
-            return None, render(request, "account/invitation_gone.html", status=404)
+            return None, render(request, "people/invitation_gone.html", status=404)
         return saved
 
     def save(self, request: HttpRequest) -> User:

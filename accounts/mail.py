@@ -14,9 +14,9 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.failures import Failure
 from accounts.models import MailAccount, User
 from accounts.models.people import INVITATION_DAYS
+from accounts.servers.failures import Failure
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise

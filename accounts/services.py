@@ -12,7 +12,7 @@ from django.utils.text import slugify
 
 from accounts import signals, tenancy
 from accounts.models import AuditEvent, Invitation, MailAccount, Membership, Organization, Role, User
-from accounts.models.mail_accounts import HUES
+from accounts.models.mail_accounts import COLORS
 
 # Editing one of these means that a running fetch no longer talks to the right mailbox.
 REACH = ("kind", "host", "port", "encryption", "username", "password")
@@ -113,10 +113,10 @@ def add_mail_account(membership: Membership, fields: Mapping[str, Any]) -> MailA
         own = existing.filter(owner=membership.user)
         values = dict(fields)
         is_default = bool(values.pop("is_default", False)) or not own.exists()
-        used = list(own.values_list("hue", flat=True))
+        used = list(own.values_list("color", flat=True))
         account = MailAccount(organization=organization, owner=membership.user, **values)
-        if "hue" not in values:
-            account.hue = min(HUES, key=lambda hue: (used.count(hue), HUES.index(hue)))
+        if "color" not in values:
+            account.color = min(COLORS, key=lambda color: (used.count(color), COLORS.index(color)))
         account.position = (own.aggregate(last=Max("position"))["last"] or 0) + 1
         if is_default:
             own.update(is_default=False)

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.db import connection, models, transaction
 from django.db.migrations.operations import RunSQL
 
+if TYPE_CHECKING:
+    from accounts.models import Membership
+
+M = TypeVar("M", bound=models.Model)
 ORGANIZATION = "mailhub.organization"
 SYSTEM = "mailhub.system"
 
@@ -67,6 +71,16 @@ def system() -> Iterator[None]:
     before = _setting(SYSTEM) if connection.in_atomic_block else ""
     with _local(SYSTEM, "on", before):
         yield
+
+
+class OwnedQuerySet(models.QuerySet[M]):
+    """Rows that belong to one person of an organization; `owner` is the lookup from the row to that person."""
+
+    owner = "account__owner"
+
+    def visible_to(self, membership: Membership) -> Self:
+        """The member's own rows: mail is private to its owner, also from the organization's admins."""
+        return self.filter(organization=membership.organization_id, **{self.owner: membership.user_id})
 
 
 class TenantModel(models.Model):

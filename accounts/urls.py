@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.views import console, organizations, settings
+from accounts.views import organizations, people, settings
 
 urlpatterns = [
     path("", organizations.enter, name="organization"),
@@ -12,18 +12,18 @@ urlpatterns = [
     path("settings/language/", settings.switch_language, name="switch_language"),
     path("settings/security/", settings.security, name="security"),
     path("settings/leave/", settings.leave, name="leave"),
-    path("console/people/", console.people, name="people"),
-    path("console/people/invite/", console.invite, name="invite"),
+    path("console/people/", people.people, name="people"),
+    path("console/people/invite/", people.invite, name="invite"),
     path(
         "console/people/invitations/<int:invitation>/resend/",
-        console.invitation_resend,
+        people.invitation_resend,
         name="invitation_resend",
     ),
     path(
         "console/people/invitations/<int:invitation>/withdraw/",
-        console.invitation_withdraw,
+        people.invitation_withdraw,
         name="invitation_withdraw",
     ),
-    path("console/people/<int:member>/role/", console.member_role, name="member_role"),
-    path("console/people/<int:member>/remove/", console.member_remove, name="member_remove"),
+    path("console/people/<int:member>/role/", people.member_role, name="member_role"),
+    path("console/people/<int:member>/remove/", people.member_remove, name="member_remove"),
 ]

@@ -9,7 +9,7 @@ from django.dispatch import receiver
 
 from accounts.models import MailAccount
 from accounts.signals import mail_account_added, mail_account_changed
-from fetching import services
+from fetching.connect import services
 from fetching.models import FetchSettings, FetchState
 from mailbox.models import Message
 from mailbox.signals import messages_discarded
@@ -18,7 +18,7 @@ from mailbox.signals import messages_discarded
 @receiver(mail_account_added)
 def start_fetching(sender: type[MailAccount], account: MailAccount, **kwargs: Any) -> None:
     """A new account is due at once."""
-    services.begin(account)
+    services.start_account(account)
 
 
 @receiver(mail_account_changed)
@@ -26,7 +26,7 @@ def fetch_again(sender: type[MailAccount], account: MailAccount, is_reach: bool,
     """Settings were edited and tested: a disabled account starts again, a paused one stays paused."""
     if is_reach:
         state = FetchState.objects.get(account=account)
-        services.follow(account, resumes=state.status != FetchState.Status.PAUSED)
+        services.follow_account_change(account, resumes=state.status != FetchState.Status.PAUSED)
 
 
 @receiver(messages_discarded)

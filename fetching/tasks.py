@@ -8,9 +8,13 @@ from celery import shared_task
 
 from accounts import mail
 from accounts.models import MailAccount
-from fetching import engine, probing, schedule, states, tidying
+from fetching.connect import probe as fetch_probe
+from fetching.engine import run
 from fetching.models import FetchState
-from fetching.schedule import Claim
+from fetching.protocols import open_source
+from fetching.scheduler import claims, retention
+from fetching.scheduler.claims import Claim
+from fetching.status import account_status
 
 DISPATCH_LIMIT = 500
 # A worker goes on with the next account of the same server for so long, then it is the turn of others (ADR 0005).
@@ -23,7 +27,7 @@ def queue(claim: Claim) -> None:
     task.delay(claim.organization_id, claim.account_id, claim.token)
 
 
-@shared_task(expires=schedule.QUEUE_LEASE_SECONDS)
+@shared_task(expires=claims.QUEUE_LEASE_SECONDS)
 def fetch_account(organization_id: int, account_id: int, token: str) -> None:
     """One session for one claimed account, then for the next ones of its server; a stale claim ends at once."""
     until = time.monotonic() + TURN_SECONDS
@@ -34,7 +38,7 @@ def fetch_account(organization_id: int, account_id: int, token: str) -> None:
         queue(following)
 
 
-@shared_task(expires=schedule.QUEUE_LEASE_SECONDS)
+@shared_task(expires=claims.QUEUE_LEASE_SECONDS)
 def fetch_slow_account(organization_id: int, account_id: int, token: str) -> None:
     """The same for an account whose session may take minutes: one, in a queue of its own."""
     following = _fetch(Claim(organization_id, account_id, token, is_slow=True))
@@ -43,7 +47,7 @@ def fetch_slow_account(organization_id: int, account_id: int, token: str) -> Non
 
 
 def _fetch(claim: Claim) -> Claim | None:
-    outcome = engine.fetch(claim, hand_over=True)
+    outcome = run.fetch(claim, open_source, hand_over=True)
     if outcome.stopped:
         tell_owner.delay(claim.organization_id, claim.account_id)
     return outcome.following
@@ -52,27 +56,27 @@ def _fetch(claim: Claim) -> Claim | None:
 @shared_task
 def tell_owner(organization_id: int, account_id: int) -> None:
     """One mail when fetching has stopped until the owner does something."""
-    with schedule.database(organization_id):
+    with claims.short_scope(organization_id):
         accounts = MailAccount.objects.select_related("owner", "organization", "fetch_state")
         account = accounts.filter(pk=account_id, fetch_state__status=FetchState.Status.FAILED).first()
     if account is not None:
-        mail.account_needs_you(account, states.failure_of(account))
+        mail.account_needs_you(account, account_status.failure_of(account))
 
 
 @shared_task
 def dispatch() -> None:
     """Beat's tick: claim what is due, queue one task an account."""
-    for claim in schedule.claim_due(DISPATCH_LIMIT):
+    for claim in claims.claim_due(DISPATCH_LIMIT):
         queue(claim)
 
 
 @shared_task(expires=120)
 def probe(probe_id: str) -> None:
     """Test the settings a person has typed in; the page polls the result."""
-    probing.run(probe_id)
+    fetch_probe.run(probe_id)
 
 
 @shared_task
 def tidy() -> None:
     """Drop history and tombstones that are old enough."""
-    tidying.tidy()
+    retention.delete_expired()

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.db.models import Count, QuerySet
 
 from accounts.models import MailAccount
-from accounts.models.mail_accounts import HUES
+from accounts.models.mail_accounts import COLORS
 from mailbox import names
 from mailbox.models import Label, Message, MessageLabel
 
@@ -30,10 +30,10 @@ _ATTACH = """
 """
 
 
-def create_label(account: MailAccount, name: str, hue: str = "") -> Label:
-    """A new label; without `hue` in a colour that the account uses least. Raises names.Refused."""
-    if hue and hue not in HUES:
-        raise ValueError(f"{hue!r} is no hue")
+def create_label(account: MailAccount, name: str, color: str = "") -> Label:
+    """A new label; without `color` in a colour that the account uses least. Raises names.Refused."""
+    if color and color not in COLORS:
+        raise ValueError(f"{color!r} is no color")
     with transaction.atomic():
         others = _others(account.pk)
         if len(others) >= LIMIT:
@@ -42,18 +42,18 @@ def create_label(account: MailAccount, name: str, hue: str = "") -> Label:
             organization_id=account.organization_id,
             account=account,
             name=_free(name, others),
-            hue=hue or _unused_hue(others),
+            color=color or _unused_color(others),
         )
 
 
-def change_label(label: Label, name: str, hue: str) -> None:
+def change_label(label: Label, name: str, color: str) -> None:
     """Give a label another name and colour. Raises names.Refused."""
-    if hue not in HUES:
-        raise ValueError(f"{hue!r} is no hue")
+    if color not in COLORS:
+        raise ValueError(f"{color!r} is no color")
     with transaction.atomic():
         label.name = _free(name, [other for other in _others(label.account_id) if other.pk != label.pk])
-        label.hue = hue
-        label.save(update_fields=["name", "hue"])
+        label.color = color
+        label.save(update_fields=["name", "color"])
 
 
 def delete_label(label: Label) -> int:
@@ -76,9 +76,9 @@ def _free(name: str, others: Iterable[Label]) -> str:
     return cleaned
 
 
-def _unused_hue(others: Iterable[Label]) -> str:
-    used = Counter(other.hue for other in others)
-    return min(HUES, key=lambda hue: used[hue])
+def _unused_color(others: Iterable[Label]) -> str:
+    used = Counter(other.color for other in others)
+    return min(COLORS, key=lambda color: used[color])
 
 
 # ── On messages ─────────────────────────────────────────────────────────────
@@ -99,14 +99,6 @@ def remove_labels(messages: QuerySet[Message], labels: Iterable[Label]) -> int:
     """Take the labels away; returns how many were there."""
     found = MessageLabel.objects.filter(label__in=[label.pk for label in labels], message__in=_ids(messages))
     return found.delete()[0]
-
-
-def set_labels(messages: QuerySet[Message], labels: Iterable[Label]) -> None:
-    """Let each message have just those of the labels that are its account's."""
-    keys, ids = [label.pk for label in labels], _ids(messages)
-    with transaction.atomic():
-        MessageLabel.objects.filter(message__in=ids).exclude(label__in=keys).delete()
-        _attach(ids, keys)
 
 
 def _ids(messages: QuerySet[Message]) -> list[int]:

@@ -12,7 +12,7 @@ from django.db.models.functions import Greatest
 
 from accounts import tenancy
 from accounts.models import MailAccount
-from mailbox import signals, storing
+from mailbox import bulk_insert, signals
 from mailbox.models import Folder, Message, RawPart
 from quotas import services as quotas
 from quotas.models import LedgerEntry
@@ -23,7 +23,7 @@ DISCARD_BATCH = 1_000
 def raw_bytes(message: Message) -> bytes:
     """The message exactly as its server sent it."""
     parts = RawPart.objects.filter(message=message).order_by("part").values_list("data", flat=True)
-    return storing.restore(list(parts))
+    return bulk_insert.restore(list(parts))
 
 
 def stream_raw(organization_id: int, message_id: int) -> Iterator[bytes]:
@@ -34,7 +34,7 @@ def stream_raw(organization_id: int, message_id: int) -> Iterator[bytes]:
             row = RawPart.objects.filter(message=message_id, part=part).values_list("data", flat=True).first()
         if row is None:
             return
-        yield storing.restore([row])
+        yield bulk_insert.restore([row])
         part += 1
 
 

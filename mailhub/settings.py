@@ -30,7 +30,7 @@ CSRF_TRUSTED_ORIGINS = [MAILHUB_URL]
 # ── Mailhub's own ───────────────────────────────────────────────────────────
 # "id:key" pairs; the first encrypts, the others still decrypt (accounts/crypto.py).
 MAILHUB_ENCRYPTION_KEYS = env.list("MAILHUB_ENCRYPTION_KEYS")
-# host:port pairs exempt from the public-address and standard-port rules (accounts/hosts.py).
+# host:port pairs exempt from the public-address and standard-port rules (accounts/servers/hosts.py).
 MAILHUB_ALLOWED_MAIL_HOSTS = env.list("MAILHUB_ALLOWED_MAIL_HOSTS", default=[])
 # Networks (CIDR) that mail servers must not be in, such as the operator's own public ranges.
 MAILHUB_DENIED_NETWORKS = env.list("MAILHUB_DENIED_NETWORKS", default=[])
@@ -44,7 +44,7 @@ MAILHUB_DEMO_MAILBOX = env.json("MAILHUB_DEMO_MAILBOX", default=None)
 # ── Django ──────────────────────────────────────────────────────────────────
 INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",  # before the admin, whose templates it replaces
-    "mailhub.support.SupportConfig",  # django.contrib.admin with our own site
+    "mailhub.admin_config.SupportConfig",  # django.contrib.admin with our own site
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -98,7 +98,7 @@ TEMPLATES = [
 
 # ── Data ────────────────────────────────────────────────────────────────────
 # The pool bounds the connections of threaded workers and web threads; a thread gives its connection back
-# before it talks to a mail server (fetching/engine.py).
+# before it talks to a mail server (fetching/engine/run.py).
 DATABASES = {"default": env.db("DATABASE_URL")}
 DATABASES["default"].update(
     ENGINE="django.db.backends.postgresql",
@@ -114,9 +114,9 @@ CACHES = {
         "KEY_PREFIX": "mailhub",
     }
 }
-# The first cuts off what is far too large for a message (sending/uploads.py).
+# The first cuts off what is far too large for a message (sending/compose/upload_limit.py).
 FILE_UPLOAD_HANDLERS = [
-    "sending.uploads.BoundedUploads",
+    "sending.compose.upload_limit.BoundedUploads",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
@@ -147,7 +147,7 @@ CELERY_TASK_ROUTES = {
     "sending.tasks.send_claimed": {"queue": "send"},
     "sending.tasks.probe": {"queue": "send"},
 }
-# The lease of a fetch decides when it may run again (fetching/schedule.py), not the broker: acknowledge early.
+# The lease of a fetch decides when it may run again (fetching/scheduler/claims.py), not the broker: acknowledge early.
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
 
-from mailhub.embedded_process import command_line, started_at, wait_until, write_private
+from mailhub.embedded.process import command_line, started_at, wait_until, write_private
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 COLOURS = (36, 33, 35, 32, 34, 31)  # ANSI foregrounds
@@ -25,7 +25,7 @@ LAST_LINES = 12
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-class Known(TypedDict):
+class RunningProgram(TypedDict):
     """What tells a process from every other one, even after its number was given away again."""
 
     pid: int
@@ -177,19 +177,19 @@ def end_leftovers(home: Path, grace: float = 3) -> bool:
     return bool(recorded)
 
 
-def _known(pid: int) -> Known:
+def _known(pid: int) -> RunningProgram:
     return {"pid": pid, "started_at": started_at(pid), "command": command_line(pid)}
 
 
-def _recorded(home: Path) -> list[Known]:
+def _recorded(home: Path) -> list[RunningProgram]:
     try:
-        known: list[Known] = json.loads((home / "up.json").read_text())
+        known: list[RunningProgram] = json.loads((home / "up.json").read_text())
     except (FileNotFoundError, ValueError):
         return []
     return known
 
 
-def _is_alive(process: Known) -> bool:
+def _is_alive(process: RunningProgram) -> bool:
     return bool(process["command"]) and _known(process["pid"]) == process
 
 

@@ -3,14 +3,14 @@
 from django.urls import include, path
 
 from accounts.views import organizations
-from mailhub import views
 from mailhub.admin import site as support
+from mailhub.pages import home
 
 urlpatterns = [
-    path("", views.home, name="home"),
-    path("health/", views.health, name="health"),
+    path("", home.home, name="home"),
+    path("health/", home.health, name="health"),
     path("accounts/", include("allauth.account.urls")),
-    path("invitation/<int:organization>/<str:key>/", include("accounts.urls_invitation")),
+    path("invitation/<int:organization>/<str:key>/", include("accounts.invitation_urls")),
     path("organizations/new/", organizations.found, name="found"),
     path("support/", support.urls),
     path("o/<slug:slug>/", include("mailhub.urls_organization")),

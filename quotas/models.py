@@ -80,7 +80,6 @@ class LedgerEntry(TenantModel):
         SENT = "sent", _("Sent")
         DISCARDED = "discarded", _("Deleted for good")
         ACCOUNT_DELETED = "account_deleted", _("Account deleted")
-        RECOUNT = "recount", _("Recounted")
 
     at = models.DateTimeField(default=timezone.now, editable=False)
     # Plain number, not a foreign key: the entry outlives the account.

@@ -13,9 +13,13 @@ from django.utils import timezone
 from accounts import mail, tenancy
 from accounts.models import MailAccount
 from mailbox.models import Message
-from sending import absences, claims, delivery, probing, proofs, returned, sent_copies, telling, tidying
-from sending.claims import Claim
+from sending.bounces import processing
+from sending.identities import address_verification
+from sending.identities import probe as send_probe
 from sending.models import AddressProof, OutgoingMessage
+from sending.outbox import claims, delivery, owner_notices, retention, sent_copies
+from sending.outbox.claims import Claim
+from sending.vacation import replies
 
 DISPATCH_LIMIT = 200
 # What is due within so many seconds is ordered at once; what is due later is found by the tick.
@@ -28,7 +32,7 @@ TURN_SECONDS = 10
 def send_code(organization_id: int, proof_id: int, language: str) -> None:
     """Make the code that was ordered and mail it; the second time there is nothing to do."""
     with tenancy.scope(organization_id):
-        code = proofs.make_code(proof_id)
+        code = address_verification.make_code(proof_id)
         proof = AddressProof.objects.select_related("user", "organization").get(pk=proof_id)
     if code:
         mail.address_code(
@@ -37,7 +41,7 @@ def send_code(organization_id: int, proof_id: int, language: str) -> None:
             proof.organization.slug,
             proof.address,
             code,
-            minutes=proofs.MINUTES,
+            minutes=address_verification.MINUTES,
             language=language,
         )
 
@@ -45,11 +49,11 @@ def send_code(organization_id: int, proof_id: int, language: str) -> None:
 @shared_task(expires=120)
 def probe(probe_id: str) -> None:
     """Test the settings a person has typed in; the page polls the result."""
-    probing.run(probe_id)
+    send_probe.run(probe_id)
 
 
 # ── The outbox ──────────────────────────────────────────────────────────────
-def order(outgoing: OutgoingMessage) -> None:
+def schedule_sending(outgoing: OutgoingMessage) -> None:
     """Once this is committed, have the message sent when it is due. Should the order get lost, the tick finds it."""
     seconds = max(0.0, (outgoing.due_at - timezone.now()).total_seconds())
     if seconds <= SOON_SECONDS:
@@ -61,7 +65,7 @@ def order(outgoing: OutgoingMessage) -> None:
         transaction.on_commit(send)
 
 
-def order_account(account: MailAccount) -> None:
+def schedule_account(account: MailAccount) -> None:
     """Once this is committed, have what waits in the account's outbox sent."""
     transaction.on_commit(partial(send_due.delay, account.organization_id, account.pk))
 
@@ -83,7 +87,7 @@ def _send(found: list[Claim]) -> None:
     while found:
         (claim,) = found
         delivery.send(claim)
-        sent_copies.file(claim.organization_id, claim.outgoing_id)
+        sent_copies.file_copy(claim.organization_id, claim.outgoing_id)
         found = claims.claim_due(1, claim.account_id) if time.monotonic() < until else []
 
 
@@ -93,34 +97,34 @@ def dispatch() -> None:
     claims.expire()
     for claim in claims.claim_due(DISPATCH_LIMIT):
         send_claimed.delay(claim.organization_id, claim.outgoing_id, claim.account_id, claim.token)
-    for organization_id, outgoing_id in sent_copies.due(DISPATCH_LIMIT):
+    for organization_id, outgoing_id in sent_copies.due_copies(DISPATCH_LIMIT):
         file_copy.delay(organization_id, outgoing_id)
-    for organization_id, account_id in telling.due(DISPATCH_LIMIT):
+    for organization_id, account_id in owner_notices.accounts_to_notify(DISPATCH_LIMIT):
         tell_owner.delay(organization_id, account_id)
 
 
 @shared_task(expires=60)
 def tell_owner(organization_id: int, account_id: int) -> None:
     """Write to an owner whom sending needs, once."""
-    telling.tell(organization_id, account_id)
+    owner_notices.notify_owner(organization_id, account_id)
 
 
 @shared_task(expires=60)
 def file_copy(organization_id: int, outgoing_id: int) -> None:
     """File a copy in Sent, unless it is there."""
-    sent_copies.file(organization_id, outgoing_id)
+    sent_copies.file_copy(organization_id, outgoing_id)
 
 
 @shared_task
 def adopt_copy(organization_id: int, outgoing_id: int, message_id: int) -> None:
     """The provider has handed a sent message back: keep one of the two copies."""
-    sent_copies.adopt(organization_id, outgoing_id, message_id)
+    sent_copies.adopt_copy(organization_id, outgoing_id, message_id)
 
 
 @shared_task
 def note_report(organization_id: int, message_id: int) -> None:
     """Read a delivery report, and note whom a message did not reach."""
-    returned.note(organization_id, message_id)
+    processing.process_report(organization_id, message_id)
 
 
 @shared_task
@@ -129,12 +133,13 @@ def answer_away(organization_id: int, message_ids: Sequence[int]) -> None:
     for key in message_ids:
         with tenancy.scope(organization_id):
             message = Message.objects.select_related("folder").filter(pk=key).first()
-            outcome = absences.answer(message) if message else None
+            outcome = replies.answer_message(message) if message else None
             if isinstance(outcome, OutgoingMessage):
-                order(outcome)
+                schedule_sending(outcome)
 
 
 @shared_task
 def tidy() -> None:
-    """Forget what was taken back."""
-    tidying.tidy()
+    """Forget what was taken back, and who had an away reply long ago."""
+    retention.delete_expired()
+    replies.delete_expired()

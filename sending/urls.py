@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from sending.views import addresses, away, compose, files, outbox, previews, servers, signatures, templates
+from sending.views import (
+    addresses,
+    compose,
+    draft_attachments,
+    outbox,
+    servers,
+    signatures,
+    templates,
+    text_preview,
+    vacation,
+)
 
 servers_and_addresses = [
     path("settings/accounts/<int:account>/sending/", servers.sending_server, name="sending_server"),
@@ -44,11 +54,11 @@ writing = [
         templates.message_template_delete,
         name="message_template_delete",
     ),
-    path("settings/writing/preview/", previews.writing_preview, name="writing_preview"),
-    path("settings/away/", away.away, name="away"),
-    path("settings/away/all/", away.away_all, name="away_all"),
-    path("settings/away/sentence/", away.away_sentence, name="away_sentence"),
-    path("settings/away/<int:account>/", away.away_account, name="away_account"),
+    path("settings/writing/preview/", text_preview.writing_preview, name="writing_preview"),
+    path("settings/away/", vacation.away, name="away"),
+    path("settings/away/all/", vacation.away_all, name="away_all"),
+    path("settings/away/sentence/", vacation.away_sentence, name="away_sentence"),
+    path("settings/away/<int:account>/", vacation.away_account, name="away_account"),
     path("console/disclaimer/", signatures.disclaimer, name="disclaimer"),
 ]
 
@@ -59,10 +69,12 @@ writing_a_letter = [
     path("mail/write/<int:draft>/save/", compose.draft_save, name="draft_save"),
     path("mail/write/<int:draft>/below/", compose.draft_below, name="draft_below"),
     path("mail/write/<int:draft>/delete/", compose.draft_delete, name="draft_delete"),
-    path("mail/write/<int:draft>/files/", files.draft_file_add, name="draft_file_add"),
-    path("mail/write/<int:draft>/files/<int:file>/", files.draft_file, name="draft_file"),
+    path("mail/write/<int:draft>/files/", draft_attachments.draft_file_add, name="draft_file_add"),
+    path("mail/write/<int:draft>/files/<int:file>/", draft_attachments.draft_file, name="draft_file"),
     path(
-        "mail/write/<int:draft>/files/<int:file>/remove/", files.draft_file_remove, name="draft_file_remove"
+        "mail/write/<int:draft>/files/<int:file>/remove/",
+        draft_attachments.draft_file_remove,
+        name="draft_file_remove",
     ),
     path("mail/<int:account>/drafts/", compose.drafts_of, name="drafts"),
     path("mail/message/<int:message>/answer/", compose.answer, name="answer"),

@@ -7,9 +7,9 @@ from django.db import transaction
 
 from accounts import services, tenancy
 from accounts.models import MailAccount, Membership, Organization, Role, User
-from fetching.models.rules import RULES
-from fetching.services import change_settings
-from mailbox import storing
+from fetching.connect.services import change_settings
+from fetching.models.settings import RULES
+from mailbox import bulk_insert
 from mailbox.models import Folder, Message
 from quotas import services as quotas
 
@@ -92,8 +92,8 @@ def deliver(
     """Store messages into the account as a fetch would, with storage charged; returns their ids."""
     with tenancy.scope(account.organization_id), transaction.atomic():
         folder = Folder.objects.select_related("account").get(account=account, role=role)
-        incoming = [storing.prepare(raw) for raw in raws]
-        ids = storing.store(folder, incoming, is_read=is_read)
+        incoming = [bulk_insert.prepare(raw) for raw in raws]
+        ids = bulk_insert.store(folder, incoming, is_read=is_read)
         quotas.charge(
             account.organization_id,
             sum(item.size for item in incoming),

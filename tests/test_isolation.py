@@ -13,11 +13,11 @@ from django.utils import timezone
 
 from accounts import services, tenancy
 from accounts.models import Role
+from fetching.connect.services import change_defaults
 from fetching.models import FetchRun, RemoteMessage
-from fetching.services import change_defaults
-from mailbox import labels, storing
+from mailbox import bulk_insert, labels
 from mailbox.models import Message
-from sending import proofs, servers
+from sending.identities import address_verification, servers
 from sending.models import (
     Disclaimer,
     MessageTemplate,
@@ -43,13 +43,14 @@ TENANT_MODELS = [
 # Every place that may see all organizations, and why.
 SYSTEM_CALLERS = {
     "accounts/access.py": "which organizations a person belongs to",
-    "fetching/endings.py": "a seat at a mail server goes on to whoever waits for it",
-    "fetching/schedule.py": "the dispatcher claims due accounts of all, one mailbox once over all",
-    "fetching/tidying.py": "history of all is forgotten",
-    "sending/claims.py": "seats at a server are counted, and claims that ran out ended, over all",
-    "sending/sent_copies.py": "copies that were left behind, of all",
-    "sending/telling.py": "whose owners have something to hear, of all",
-    "sending/tidying.py": "what was taken back is forgotten, of all",
+    "fetching/scheduler/outcomes.py": "a seat at a mail server goes on to whoever waits for it",
+    "fetching/scheduler/claims.py": "the dispatcher claims due accounts of all, one mailbox once over all",
+    "fetching/scheduler/retention.py": "history of all is forgotten",
+    "sending/outbox/claims.py": "seats at a server are counted, and claims that ran out ended, over all",
+    "sending/outbox/sent_copies.py": "copies that were left behind, of all",
+    "sending/outbox/owner_notices.py": "whose owners have something to hear, of all",
+    "sending/outbox/retention.py": "what was taken back is forgotten, of all",
+    "sending/vacation/replies.py": "who had an away reply is forgotten, of all",
     "mailhub/management/accounts.py": "operators name an account by number",
     "mailhub/admin.py": "support staff",
 }
@@ -68,7 +69,7 @@ def outgoing_row(account):
     row = OutgoingMessage.objects.create(
         **here, account=account, key=uuid.uuid4(), message_id="<1@x.example>", size=1, body_sha256=bytes(32)
     )
-    OutgoingPart.objects.create(**here, outgoing=row, part=0, data=storing.prepare(ATTACHED).parts[0])
+    OutgoingPart.objects.create(**here, outgoing=row, part=0, data=bulk_insert.prepare(ATTACHED).parts[0])
     OutgoingRecipient.objects.create(**here, outgoing=row, address="guest@x.example")
     return row
 
@@ -97,8 +98,10 @@ def furnish(organization, owner):
         outgoing_row(account)
         draft_row(account)
         writing_rows(account)
-        servers.settle_relay(account, owner)
-        proofs.order(factories.membership(organization, owner), f"info{owner.pk}@shop.example")
+        servers.save_relay_server(account, owner)
+        address_verification.start_verification(
+            factories.membership(organization, owner), f"info{owner.pk}@shop.example"
+        )
     return account
 
 

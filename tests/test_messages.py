@@ -14,13 +14,11 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext, ngettext
 
-from accounts import tenancy
-from accounts.failures import FAILURES, describe
+from accounts import formats, tenancy
 from accounts.models import User
-from fetching import wording
+from accounts.servers.failures import FAILURES, describe
 from fetching.models import FetchState
 from mailbox.models import Folder
-from mailhub import formats
 from tests import factories
 from tests.conftest import signed_in
 from tools import check_messages
@@ -113,16 +111,16 @@ def test_one_form_serves_one_and_many():
 def test_numbers_and_times_are_written_the_indonesian_way():
     now = datetime(2026, 11, 23, 9, 42, tzinfo=UTC)
     with translation.override("id"):
-        assert formats.count(1234567) == "1.234.567"
+        assert formats.number(1234567) == "1.234.567"
         assert formats.size(3_100_000_000) == "3,1 GB"
         assert formats.size(999) == "999 byte"
         assert formats.full_date(now) == "Senin, 23 November 2026, 09.42"
-        assert formats.clock(now) == "09.42"
-        assert formats.near(now - timedelta(minutes=2), now) == "2 menit lalu"
-        assert formats.near(now + timedelta(hours=1), now) == "1 jam lagi"
-        assert formats.near(now - timedelta(days=1), now) == "kemarin, 09.42"
-        assert wording.clock(now).endswith("09.42")
-        assert wording.duration(7) == "7 detik"
+        assert formats.time_of_day(now) == "09.42"
+        assert formats.relative_time(now - timedelta(minutes=2), now) == "2 menit lalu"
+        assert formats.relative_time(now + timedelta(hours=1), now) == "1 jam lagi"
+        assert formats.relative_time(now - timedelta(days=1), now) == "kemarin, 09.42"
+        assert formats.date_and_time(now).endswith("09.42")
+        assert formats.duration(7) == "7 detik"
     assert formats.full_date(now) == "Monday 23 November 2026, 09:42"
 
 

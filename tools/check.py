@@ -12,7 +12,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from mailhub import embedded  # noqa: E402
+from mailhub.embedded import servers  # noqa: E402
 
 PYTHON = sys.executable
 # The slowest first.
@@ -41,13 +41,13 @@ def run(name: str) -> bool:
 
 def main() -> int:
     os.environ.setdefault("MAILHUB_HOME", str(REPOSITORY / "var" / "test" / "checks"))
-    started = embedded.ensure()
+    started = servers.ensure()
     try:
         with ThreadPoolExecutor(max_workers=2) as pool:
             return 0 if all(list(pool.map(run, CHECKS))) else 1
     finally:
         if any(started):
-            embedded.stop()
+            servers.stop()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mailhub.settings")
 django.setup()
 
-from fetching import schedule  # noqa: E402
+from fetching.scheduler import claims  # noqa: E402
 from mailhub.celery import app  # noqa: E402
 
 __all__ = ["app"]
@@ -21,5 +21,5 @@ __all__ = ["app"]
 TICK_SECONDS = 1.0
 HEARTBEAT_SECONDS = 2
 
-schedule.HEARTBEAT_SECONDS = HEARTBEAT_SECONDS
+claims.HEARTBEAT_SECONDS = HEARTBEAT_SECONDS
 app.conf.beat_schedule["dispatch due accounts"]["schedule"] = TICK_SECONDS

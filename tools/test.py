@@ -14,7 +14,7 @@ from typing import TextIO
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from mailhub import embedded  # noqa: E402
+from mailhub.embedded import servers  # noqa: E402
 
 PYTEST = [sys.executable, "-m", "pytest", "-n", "3", "--dist", "loadfile"]
 # What a person's shell may hold for the instance they run must not reach the tests.
@@ -40,14 +40,14 @@ def main(arguments: list[str]) -> int:
     home, _lock = _own_home()
     os.environ["MAILHUB_HOME"] = str(home)
     try:
-        embedded.ensure()
+        servers.ensure()
         # A selection of tests is somebody's short loop; the checks belong to the whole.
         checks = 0 if arguments else _run([sys.executable, "tools/check.py"])
         tests = _run(PYTEST + arguments)
     except KeyboardInterrupt:
         return 130
     finally:
-        embedded.stop()
+        servers.stop()
     _tell_what_was_left_out()
     if checks:
         print("\nChecks failed: see above the tests.", flush=True)

@@ -10,9 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.crypto import EncryptedTextField
 from accounts.models.people import Membership, User
-from accounts.tenancy import TenantModel
+from accounts.tenancy import OwnedQuerySet, TenantModel
 
-HUE_NAMES = {
+COLOR_NAMES = {
     "blue": _("Blue"),
     "teal": _("Teal"),
     "ochre": _("Ochre"),
@@ -22,15 +22,13 @@ HUE_NAMES = {
     "green": _("Green"),
     "slate": _("Slate"),
 }
-HUES = tuple(HUE_NAMES)
+COLORS = tuple(COLOR_NAMES)
 
 
-class MailAccountQuerySet(models.QuerySet["MailAccount"]):
-    """Which mail accounts a member may open."""
+class MailAccountQuerySet(OwnedQuerySet["MailAccount"]):
+    """Which accounts a member may see."""
 
-    def visible_to(self, membership: Membership) -> MailAccountQuerySet:
-        """Mail is private to the account's owner, also from the organization's admins."""
-        return self.filter(organization=membership.organization_id, owner=membership.user_id)
+    owner = "owner"
 
     def of_organization(self, membership: Membership) -> MailAccountQuerySet:
         """What an admin sees in the console: that accounts exist, their state and size, never their messages."""
@@ -58,7 +56,7 @@ class MailAccount(TenantModel):
     owner = models.ForeignKey(User, models.CASCADE, related_name="mail_accounts")
     email = models.EmailField(_("e-mail address"))
     name = models.CharField(_("account name"), max_length=80)
-    hue = models.CharField(max_length=8, choices=[(hue, hue) for hue in HUES], default="blue")
+    color = models.CharField(max_length=8, choices=[(color, color) for color in COLORS], default="blue")
     position = models.PositiveIntegerField(default=0)
     is_default = models.BooleanField(_("opened first after signing in"), default=False)
     from_name = models.CharField(_("sender name"), max_length=150, blank=True)

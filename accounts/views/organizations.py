@@ -30,4 +30,4 @@ def found(request: HttpRequest) -> HttpResponse:
         organization = services.found_organization(form.cleaned_data["name"], request.user)
         return redirect("organization", organization.slug)
     context = {"form": form, "is_open": is_open, "memberships": access.memberships_of(request.user)}
-    return render(request, "account/found.html", context)
+    return render(request, "people/new_organization.html", context)

@@ -117,6 +117,7 @@ class Migration(migrations.Migration):
                 ('seen_messages', models.PositiveIntegerField(null=True)),
                 ('seen_bytes', models.BigIntegerField(null=True)),
                 ('seen_uidl', models.BinaryField(null=True)),
+                ('seen_digest', models.BinaryField(null=True)),
                 ('listed_at', models.DateTimeField(null=True)),
                 ('last_started_at', models.DateTimeField(null=True)),
                 ('last_success_at', models.DateTimeField(null=True)),

@@ -8,20 +8,12 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import MailAccount, Membership
-from accounts.tenancy import TenantModel
-
-
-class RemoteMessageQuerySet(models.QuerySet["RemoteMessage"]):
-    """Which ledger rows a member may see."""
-
-    def visible_to(self, membership: Membership) -> RemoteMessageQuerySet:
-        """Rows of the member's own accounts."""
-        return self.filter(organization=membership.organization_id, account__owner=membership.user_id)
+from accounts.models import MailAccount
+from accounts.tenancy import OwnedQuerySet, TenantModel
 
 
 class RemoteMessage(TenantModel):
-    """The ledger: one row for each message the server ever listed (house.md §4)."""
+    """The ledger: one row for each message the server ever listed (docs/architecture.md)."""
 
     class State(models.TextChoices):
         """listed → stored → delete_wanted → dele_sent → gone, and the side states."""
@@ -53,7 +45,7 @@ class RemoteMessage(TenantModel):
     # Of the bytes once stored: the same bytes under another identifier are the same message (U6, U8). NULL in a
     # stored row: taken for a stored message by its header alone, so never reason enough to delete (U8).
     sha256 = models.BinaryField(max_length=32, null=True)
-    # Of a few header fields (fetching/fingerprints.py): what TOP can still tell later.
+    # Of a few header fields (fetching/engine/fingerprints.py): what TOP can still tell later.
     header_sha256 = models.BinaryField(max_length=32, null=True)
     # What a person may read of a message that is not here.
     sender = models.CharField(max_length=200, blank=True)
@@ -62,7 +54,7 @@ class RemoteMessage(TenantModel):
     error_code = models.CharField(max_length=40, blank=True)
     error_text = models.CharField(max_length=200, blank=True)
 
-    objects: ClassVar[models.Manager[RemoteMessage]] = RemoteMessageQuerySet.as_manager()
+    objects: ClassVar[models.Manager[RemoteMessage]] = OwnedQuerySet["RemoteMessage"].as_manager()
 
     class Meta:
         verbose_name = _("remote message")

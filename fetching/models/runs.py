@@ -8,16 +8,8 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import MailAccount, Membership
-from accounts.tenancy import TenantModel
-
-
-class FetchRunQuerySet(models.QuerySet["FetchRun"]):
-    """Which runs a member may see."""
-
-    def visible_to(self, membership: Membership) -> FetchRunQuerySet:
-        """Runs of the member's own accounts."""
-        return self.filter(organization=membership.organization_id, account__owner=membership.user_id)
+from accounts.models import MailAccount
+from accounts.tenancy import OwnedQuerySet, TenantModel
 
 
 class FetchRun(TenantModel):
@@ -49,7 +41,7 @@ class FetchRun(TenantModel):
     # Fetches in a row that found nothing new are one row: so many of them, from `started_at` to `finished_at`.
     times = models.PositiveIntegerField(default=1)
 
-    objects: ClassVar[models.Manager[FetchRun]] = FetchRunQuerySet.as_manager()
+    objects: ClassVar[models.Manager[FetchRun]] = OwnedQuerySet["FetchRun"].as_manager()
 
     class Meta:
         verbose_name = _("fetch run")

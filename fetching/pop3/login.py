@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-from accounts import sasl
+from accounts.servers import sasl
 from fetching.pop3 import commands
 from fetching.pop3.capabilities import Capabilities
 from fetching.pop3.commands import Command

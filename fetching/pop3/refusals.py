@@ -1,6 +1,6 @@
 """What a server means by -ERR: response codes first, then prose that servers are known to use.
 
-The results are codes of accounts.failures, as text, because this package imports nothing above it.
+The results are codes of accounts.servers.failures, as text, because this package imports nothing above it.
 """
 
 from __future__ import annotations

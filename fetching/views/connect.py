@@ -1,4 +1,4 @@
-"""Connecting an account: fill in, test, save what was tested (fetching/probing.py)."""
+"""Connecting an account: fill in, test, save what was tested (fetching/connect/probe.py)."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import reswap, retarget
 
-from accounts import access, probes, services
+from accounts import access, services
 from accounts.access import MemberRequest
-from accounts.failures import MailError
 from accounts.models import MailAccount
-from fetching import probing, tasks
-from fetching.forms import ConnectForm, ServerForm
-from fetching.services import change_settings
-from fetching.views import pages
-from fetching.views.common import is_htmx, org_url, own_account, start_fetch
+from accounts.servers import probes
+from accounts.servers.failures import MailError
+from fetching import tasks
+from fetching.connect import probe as fetch_probe
+from fetching.connect.account_forms import ConnectForm, ServerForm
+from fetching.connect.services import change_settings
+from fetching.views import page_contexts
+from fetching.views.shared import is_htmx, org_url, own_account, start_fetch
 
 # How long a press of Save keeps a second one out, should its transaction come to nothing.
 _SAVING_SECONDS = 60
@@ -37,12 +39,12 @@ _SAVING_SECONDS = 60
 @require_safe
 def connect(request: MemberRequest) -> HttpResponse:
     """The form; with `?test=` also how that test stands, for pages without script."""
-    test = pages.test_id(request.GET.get("test", ""))
-    tested = probing.settings_of(test, request.membership)
+    test = page_contexts.test_id(request.GET.get("test", ""))
+    tested = fetch_probe.settings_of(test, request.membership)
     if tested and "account" in tested:
         return redirect(f"{org_url(request, 'mail_account_edit', tested['account'])}?test={test}#result")
     form = ConnectForm(membership=request.membership, initial=_initial(request, tested))
-    return render(request, pages.CONNECT_PAGE, pages.connect_context(request, form, test))
+    return render(request, page_contexts.CONNECT_PAGE, page_contexts.connect_context(request, form, test))
 
 
 def _initial(request: MemberRequest, tested: dict[str, Any] | None) -> dict[str, Any]:
@@ -58,12 +60,12 @@ def _initial(request: MemberRequest, tested: dict[str, Any] | None) -> dict[str,
 def connect_test(request: MemberRequest) -> HttpResponse:
     """Test the settings of a new account, in a worker."""
     form = ConnectForm(request.POST, membership=request.membership)
-    if limit := pages.limit_reached(request.membership):
-        form.add_error(None, pages.limit_words(limit))
+    if limit := page_contexts.limit_reached(request.membership):
+        form.add_error(None, page_contexts.limit_words(limit))
     if test := _start(request, form):
         return _show_start(request, test, org_url(request, "connect"))
-    context = pages.connect_context(request, form)
-    return _show_errors(request, pages.CONNECT_FORM, pages.CONNECT_PAGE, context)
+    context = page_contexts.connect_context(request, form)
+    return _show_errors(request, page_contexts.CONNECT_FORM, page_contexts.CONNECT_PAGE, context)
 
 
 @access.member
@@ -74,8 +76,8 @@ def mail_account_test(request: MemberRequest, account: int) -> HttpResponse:
     form = ServerForm(request.POST, membership=request.membership, account=mail_account)
     if test := _start(request, form):
         return _show_start(request, test, org_url(request, "mail_account_edit", account))
-    context = pages.edit_context(request, mail_account, server_form=form)
-    return _show_errors(request, pages.SERVER_FORM, pages.EDIT_PAGE, context)
+    context = page_contexts.edit_context(request, mail_account, server_form=form)
+    return _show_errors(request, page_contexts.SERVER_FORM, page_contexts.EDIT_PAGE, context)
 
 
 def _start(request: MemberRequest, form: ServerForm) -> str:
@@ -83,7 +85,7 @@ def _start(request: MemberRequest, form: ServerForm) -> str:
     if not form.is_valid():
         return ""
     try:
-        test = probing.start(request.membership, form.settings())
+        test = fetch_probe.start(request.membership, form.settings())
     except MailError as error:
         form.add_error(None, f"{error.sentence} {error.remedy}")
         return ""
@@ -107,15 +109,15 @@ def _show_errors(request: MemberRequest, part: str, page: str, context: dict[str
 def connect_status(request: MemberRequest, test: str) -> HttpResponse:
     """How a test stands; the part asks for itself again until it is over."""
     if not is_htmx(request):
-        return redirect(f"{org_url(request, 'connect')}?test={pages.test_id(test)}#result")
+        return redirect(f"{org_url(request, 'connect')}?test={page_contexts.test_id(test)}#result")
     return _show_result(request, test)
 
 
 def _show_result(request: MemberRequest, test: str) -> HttpResponse:
     asked = request.GET.get("since", "")
     since = int(asked) if re.fullmatch(r"\d{1,12}", asked, re.ASCII) else int(time.time())
-    result = pages.result_of(request.membership, test, since)
-    response = render(request, pages.RESULT, {"test": test, "since": since, "result": result})
+    result = page_contexts.result_of(request.membership, test, since)
+    response = render(request, page_contexts.RESULT, {"test": test, "since": since, "result": result})
     response["Cache-Control"] = "no-store"
     return response
 
@@ -125,9 +127,9 @@ def _show_result(request: MemberRequest, test: str) -> HttpResponse:
 @require_POST
 def connect_save(request: MemberRequest) -> HttpResponse:
     """Save what a passed test has proven: a new account, or new settings of an existing one."""
-    test = pages.test_id(request.POST.get("test", ""))
-    tested = probing.settings_of(test, request.membership)
-    probe = probing.result(test, request.membership) if tested else None
+    test = page_contexts.test_id(request.POST.get("test", ""))
+    tested = fetch_probe.settings_of(test, request.membership)
+    probe = fetch_probe.result(test, request.membership) if tested else None
     key = f"probe:{test}:saved:{request.membership.pk}"
     if tested is None or probe is None:
         return _after_saving(request, cache.get(key))
@@ -141,14 +143,14 @@ def connect_save(request: MemberRequest) -> HttpResponse:
                 return _after_saving(request, cache.get(key))
             account = _save(request, tested)
     except services.LimitReached as error:
-        messages.error(request, pages.limit_words(error.limit))
+        messages.error(request, page_contexts.limit_words(error.limit))
         return redirect(page)
     is_new = "account" not in tested
     # A new account goes on with how it sends; its mail comes in meanwhile.
     sending = f"{org_url(request, 'sending_server', account.pk)}?new=1"
     destination = sending if is_new else org_url(request, "accounts")
     transaction.on_commit(partial(cache.set, key, destination, probes.KEEP_SECONDS))
-    transaction.on_commit(partial(probing.forget, test))
+    transaction.on_commit(partial(fetch_probe.forget, test))
     return redirect(destination)
 
 

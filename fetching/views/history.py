@@ -17,11 +17,11 @@ from django.views.decorators.http import require_safe
 
 from accounts import access
 from accounts.access import MemberRequest
-from accounts.failures import Failure, describe
+from accounts.formats import date_and_time, duration, number
 from accounts.models import MailAccount
+from accounts.servers.failures import Failure, describe
 from fetching.models import FetchRun
-from fetching.views.common import head_context, own_account
-from fetching.wording import clock, duration, number
+from fetching.views.shared import head_context, own_account
 
 PAGE = 50
 DAYS = 14
@@ -43,7 +43,7 @@ _COLUMN, _HEIGHT, _BASE = 50, 100, 130
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class DayBar:
     """One day of the chart, in drawing units."""
 
     day: date
@@ -66,7 +66,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RunRow:
     """One fetch in the table; `tone` is ok, info, warn or bad, `label` what the icon means.
 
     `result` is one sentence, `span` from when to when fetches in a row were, `counted` the numbers where there is
@@ -117,12 +117,12 @@ def fetch_history(request: MemberRequest, account: int) -> HttpResponse:
     return render(request, "settings/accounts/history.html", context)
 
 
-def _row(run: FetchRun) -> Row:
+def _row(run: FetchRun) -> RunRow:
     failure = describe(run.error_code) if run.error_code else None
     tone, icon, label = _MARKS[FetchRun.State(run.state)]
     if failure and failure.permanent:
         tone, icon = "bad", "alert"
-    return Row(run, tone, icon, str(label), _result(run, failure), _span(run), _counted(run), _took(run))
+    return RunRow(run, tone, icon, str(label), _result(run, failure), _span(run), _counted(run), _took(run))
 
 
 def _result(run: FetchRun, failure: Failure | None) -> str:
@@ -145,7 +145,10 @@ def _result(run: FetchRun, failure: Failure | None) -> str:
 def _span(run: FetchRun) -> str:
     if run.times == 1 or run.finished_at is None:
         return ""
-    return _("from %(start)s to %(end)s") % {"start": clock(run.started_at), "end": clock(run.finished_at)}
+    return _("from %(start)s to %(end)s") % {
+        "start": date_and_time(run.started_at),
+        "end": date_and_time(run.finished_at),
+    }
 
 
 def _counted(run: FetchRun) -> str:
@@ -187,5 +190,5 @@ def _fortnight(account: MailAccount) -> dict[str, Any]:
         messages = by_day.get(day, 0)
         height = max(2, round(_HEIGHT * messages / most)) if messages else 0
         x, y = 6 + place * _COLUMN, _BASE - height
-        bars.append(Bar(day, messages, x, y, height, day == today, messages == most))
+        bars.append(DayBar(day, messages, x, y, height, day == today, messages == most))
     return {"sums": sums, "bars": bars}

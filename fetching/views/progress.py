@@ -19,13 +19,13 @@ from django_htmx.http import trigger_client_event
 
 from accounts import access
 from accounts.access import MemberRequest
+from accounts.formats import duration, number
 from accounts.models import MailAccount
-from fetching import progress, states
 from fetching.models import FetchRun
-from fetching.progress import Progress
-from fetching.states import Kind, Standing
-from fetching.views.common import own_account
-from fetching.wording import duration, number
+from fetching.status import account_status, progress
+from fetching.status.account_status import AccountStatus, StatusKind
+from fetching.status.progress import Progress
+from fetching.views.shared import own_account
 
 BUSY_SECONDS, IDLE_SECONDS = 1, 10
 # While mail streams in, lists are told so no more often than this.
@@ -65,27 +65,27 @@ def fetch_progress(request: MemberRequest, account: int) -> HttpResponse:
     """
     mail_account = own_account(request, account)
     run = FetchRun.objects.filter(account=mail_account).order_by("-pk").first()
-    standing = states.of(mail_account, states.outages([mail_account]))
+    status = account_status.status_of(mail_account, account_status.outages([mail_account]))
     numbers = progress.measure(run, mail_account.fetch_state, timezone.now())
     before = Seen.parse(request.GET.get("seen", ""))
     arrived = _arrived(mail_account, run, before)
-    is_told = arrived and _is_time(before, standing)
-    seen = _seen(run, before, standing.kind, is_told=is_told, waits=arrived and not is_told)
+    is_told = arrived and _is_time(before, status)
+    seen = _seen(run, before, status.kind, is_told=is_told, waits=arrived and not is_told)
     is_card = bool(request.GET.get("card"))
     context = {
         "account": mail_account,
-        "standing": standing,
+        "status": status,
         "is_card": is_card,
         "seen": seen,
-        "delay": BUSY_SECONDS if standing.kind in (Kind.FETCHING, Kind.NEW) else IDLE_SECONDS,
+        "delay": BUSY_SECONDS if status.kind in (StatusKind.FETCHING, StatusKind.NEW) else IDLE_SECONDS,
         **words(numbers),
-        "is_shown": is_worth_showing(standing, numbers),
+        "is_shown": is_worth_showing(status, numbers),
     }
     response = render(request, "settings/accounts/_progress.html", context)
     response["Cache-Control"] = "no-store"
     if is_told:
         trigger_client_event(response, "mail-arrived", {"account": mail_account.pk})
-    if before and before.kind != standing.kind:
+    if before and before.kind != status.kind:
         trigger_client_event(response, "fetch-changed", {"account": mail_account.pk})
     return response
 
@@ -104,9 +104,9 @@ def words(numbers: Progress) -> dict[str, object]:
     }
 
 
-def is_worth_showing(standing: Standing, numbers: Progress) -> bool:
+def is_worth_showing(status: AccountStatus, numbers: Progress) -> bool:
     """Whether a bar helps: in a first fetch always, later only while there is much to do."""
-    if standing.kind not in (Kind.FETCHING, Kind.NEW):
+    if status.kind not in (StatusKind.FETCHING, StatusKind.NEW):
         return False
     if numbers.is_first:
         return True
@@ -125,11 +125,11 @@ def _arrived(account: MailAccount, run: FetchRun | None, before: Seen | None) ->
     return int(since.aggregate(total=Sum("stored", default=0))["total"]) > before.stored
 
 
-def _is_time(before: Seen | None, standing: Standing) -> bool:
-    return before is None or not standing.is_busy or time.time() - before.told >= TELL_SECONDS
+def _is_time(before: Seen | None, status: AccountStatus) -> bool:
+    return before is None or not status.is_busy or time.time() - before.told >= TELL_SECONDS
 
 
-def _seen(run: FetchRun | None, before: Seen | None, kind: Kind, *, is_told: bool, waits: bool) -> Seen:
+def _seen(run: FetchRun | None, before: Seen | None, kind: StatusKind, *, is_told: bool, waits: bool) -> Seen:
     if before and waits:  # what arrived is still to be told
         return replace(before, kind=kind)
     told = int(time.time()) if is_told else (before.told if before else 0)

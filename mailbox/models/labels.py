@@ -8,18 +8,10 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import MailAccount, Membership
-from accounts.models.mail_accounts import HUES
-from accounts.tenancy import TenantModel
+from accounts.models import MailAccount
+from accounts.models.mail_accounts import COLORS
+from accounts.tenancy import OwnedQuerySet, TenantModel
 from mailbox.models.messages import Message
-
-
-class LabelQuerySet(models.QuerySet["Label"]):
-    """Which labels a member may use."""
-
-    def visible_to(self, membership: Membership) -> LabelQuerySet:
-        """Labels of the member's own accounts."""
-        return self.filter(organization=membership.organization_id, account__owner=membership.user_id)
 
 
 class Label(TenantModel):
@@ -27,9 +19,9 @@ class Label(TenantModel):
 
     account = models.ForeignKey(MailAccount, models.CASCADE, related_name="labels", db_index=False)
     name = models.CharField(_("name"), max_length=40)
-    hue = models.CharField(max_length=8, choices=[(hue, hue) for hue in HUES], default=HUES[0])
+    color = models.CharField(max_length=8, choices=[(color, color) for color in COLORS], default=COLORS[0])
 
-    objects: ClassVar[models.Manager[Label]] = LabelQuerySet.as_manager()
+    objects: ClassVar[models.Manager[Label]] = OwnedQuerySet["Label"].as_manager()
 
     class Meta:
         verbose_name = _("label")
@@ -41,12 +33,10 @@ class Label(TenantModel):
         return self.name
 
 
-class MessageLabelQuerySet(models.QuerySet["MessageLabel"]):
-    """Which messages' labels a member may see."""
+class MessageLabelQuerySet(OwnedQuerySet["MessageLabel"]):
+    """Labels on messages of the member's own accounts."""
 
-    def visible_to(self, membership: Membership) -> MessageLabelQuerySet:
-        """Labels on messages of the member's own accounts."""
-        return self.filter(organization=membership.organization_id, label__account__owner=membership.user_id)
+    owner = "label__account__owner"
 
 
 class MessageLabel(TenantModel):

@@ -8,8 +8,8 @@ from django.db import models
 from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import MailAccount, Membership
-from accounts.tenancy import TenantModel
+from accounts.models import MailAccount
+from accounts.tenancy import OwnedQuerySet, TenantModel
 
 
 class AddressDict(TypedDict):
@@ -17,14 +17,6 @@ class AddressDict(TypedDict):
 
     name: str
     address: str
-
-
-class FolderQuerySet(models.QuerySet["Folder"]):
-    """Which folders a member may open."""
-
-    def visible_to(self, membership: Membership) -> FolderQuerySet:
-        """Folders of the member's own accounts."""
-        return self.filter(organization=membership.organization_id, account__owner=membership.user_id)
 
 
 class Folder(TenantModel):
@@ -48,7 +40,7 @@ class Folder(TenantModel):
     unread_count = models.PositiveIntegerField(default=0, editable=False)
     size = models.BigIntegerField(default=0, editable=False)
 
-    objects: ClassVar[models.Manager[Folder]] = FolderQuerySet.as_manager()
+    objects: ClassVar[models.Manager[Folder]] = OwnedQuerySet["Folder"].as_manager()
 
     class Meta:
         verbose_name = _("folder")
@@ -74,14 +66,6 @@ class Folder(TenantModel):
 
 
 PEOPLE_SHOWN = 3
-
-
-class MessageQuerySet(models.QuerySet["Message"]):
-    """Which messages a member may read."""
-
-    def visible_to(self, membership: Membership) -> MessageQuerySet:
-        """Messages of the member's own accounts; nobody else's, whatever their role."""
-        return self.filter(organization=membership.organization_id, account__owner=membership.user_id)
 
 
 class Message(TenantModel):
@@ -117,7 +101,7 @@ class Message(TenantModel):
         "mailbox.Label", through="mailbox.MessageLabel", related_name="messages", editable=False
     )
 
-    objects: ClassVar[models.Manager[Message]] = MessageQuerySet.as_manager()
+    objects: ClassVar[models.Manager[Message]] = OwnedQuerySet["Message"].as_manager()
 
     class Meta:
         verbose_name = _("message")

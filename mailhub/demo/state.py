@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mailhub.embedded_process import LOOPBACK, free_port, locked, write_private
+from mailhub.embedded.process import LOOPBACK, free_port, locked, write_private
 
 # Address, name, and the milliseconds the provider takes over each message it hands out. The first mailbox
 # belongs to a slow provider on purpose, so that its first fetch can be watched.

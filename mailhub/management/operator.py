@@ -11,7 +11,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.failures import MailError
+from accounts.servers.failures import MailError
 from accounts.services import LimitReached
 
 

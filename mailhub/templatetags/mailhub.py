@@ -16,11 +16,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
+from accounts import formats
 from accounts.adapter import current_membership
 from accounts.models import MailAccount, User
-from fetching import states
-from fetching.states import Standing
-from mailhub import formats, side
+from fetching.status import account_status
+from fetching.status.account_status import AccountStatus
+from mailhub.pages import sidebar
 from quotas.models import StorageMeter
 
 register = template.Library()
@@ -45,9 +46,9 @@ def icon(name: str, small: bool = False, label: str = "", extra: str = "") -> Sa
 def tile(account: MailAccount, size: str = "") -> SafeString:
     """The account's letter in its colour; `size` is "s", "l" or nothing."""
     return format_html(
-        '<span class="tile{}" data-hue="{}" aria-hidden="true">{}</span>',
+        '<span class="tile{}" data-color="{}" aria-hidden="true">{}</span>',
         f" tile-{size}" if size else "",
-        account.hue,
+        account.color,
         account.tile,
     )
 
@@ -62,13 +63,13 @@ def size(value: int | None) -> str:
 @register.filter
 def number(value: int | None) -> str:
     """A whole number as the reader's language writes it."""
-    return formats.count(int(value or 0))
+    return formats.number(int(value or 0))
 
 
 @register.filter
-def near(value: datetime | None) -> str:
+def relative_time(value: datetime | None) -> str:
     """ "2 minutes ago"; nothing for nothing."""
-    return formats.near(value) if value else ""
+    return formats.relative_time(value) if value else ""
 
 
 @register.filter
@@ -85,14 +86,14 @@ def full_date(value: datetime | None) -> str:
 
 @register.simple_tag
 def when(value: datetime | None) -> SafeString:
-    """A `<time>` that says it the near way and, on hover, in full."""
+    """A `<time>` that says how long ago and, on hover, in full."""
     if value is None:
         return SafeString("")
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         value.isoformat(),
         formats.full_date(value),
-        formats.near(value),
+        formats.relative_time(value),
     )
 
 
@@ -189,7 +190,7 @@ def theme(context: template.Context) -> str:
     return chosen if chosen in ("light", "dark") else ""
 
 
-@register.inclusion_tag("_side_accounts.html", takes_context=True)
+@register.inclusion_tag("_sidebar_accounts.html", takes_context=True)
 def side_accounts(context: template.Context) -> dict[str, Any]:
     """The person's accounts, the open one with its folders and labels.
 
@@ -198,7 +199,7 @@ def side_accounts(context: template.Context) -> dict[str, Any]:
     request = context["request"]
     folder, account = context.get("folder"), context.get("account")
     open_account = getattr(folder, "account_id", None) or getattr(account, "pk", None)
-    entries = side.accounts_of(request.membership, open_account)
+    entries = sidebar.accounts_of(request.membership, open_account)
     return {
         "request": request,
         "entries": entries,
@@ -213,11 +214,11 @@ def side_accounts(context: template.Context) -> dict[str, Any]:
     }
 
 
-@register.inclusion_tag("_side_storage.html", takes_context=True)
+@register.inclusion_tag("_sidebar_storage.html", takes_context=True)
 def side_storage(context: template.Context, oob: bool = False) -> dict[str, Any]:
     """The storage bar at the foot of the side panel; with `oob` an htmx answer brings it up to date."""
     request = context["request"]
-    return {"request": request, "meter": side.storage_of(request.membership), "oob": oob}
+    return {"request": request, "meter": sidebar.storage_of(request.membership), "oob": oob}
 
 
 @register.filter
@@ -230,13 +231,13 @@ def storage_tone(meter: StorageMeter) -> str:
 @register.filter
 def folder_icon(role: str) -> str:
     """The icon of a folder's role."""
-    return side.FOLDER_ICONS.get(role, "folder")  # type: ignore[call-overload, no-any-return]
+    return sidebar.FOLDER_ICONS.get(role, "folder")  # type: ignore[call-overload, no-any-return]
 
 
 @register.filter
-def standing(account: MailAccount) -> Standing:
+def status(account: MailAccount) -> AccountStatus:
     """Badge, icon, tone, sentence and remedy of an account; select its `fetch_state` along."""
-    return states.of(account)
+    return account_status.status_of(account)
 
 
 @register.inclusion_tag("_user_menu.html", takes_context=True)
@@ -246,7 +247,7 @@ def user_menu(context: template.Context) -> dict[str, Any]:
     return {
         "request": request,
         "user": request.user,
-        "memberships": side.organizations_of(request),
+        "memberships": sidebar.organizations_of(request),
         "themes": User.Theme.choices,
         "languages": settings.LANGUAGES,
         "language": get_language(),
@@ -257,7 +258,7 @@ def user_menu(context: template.Context) -> dict[str, Any]:
 def organizations(context: template.Context) -> dict[str, Any]:
     """The switcher in the head of the side panel."""
     request = context["request"]
-    return {"request": request, "memberships": side.organizations_of(request)}
+    return {"request": request, "memberships": sidebar.organizations_of(request)}
 
 
 @register.inclusion_tag("_banners.html", takes_context=True)
@@ -269,11 +270,11 @@ def banners(context: template.Context) -> dict[str, Any]:
         return {}
     return {
         "request": request,
-        "troubles": side.troubles_of(membership),
+        "troubles": sidebar.troubles_of(membership),
     }
 
 
-@register.inclusion_tag("_entry.html", takes_context=True)
+@register.inclusion_tag("_nav_entry.html", takes_context=True)
 def entry(
     context: template.Context, icon_name: str, words: str, name: str, exact: bool = False
 ) -> dict[str, Any]:
@@ -284,7 +285,7 @@ def entry(
     return {"icon_name": icon_name, "words": words, "url": url, "is_current": current}
 
 
-@register.inclusion_tag("_dock.html", takes_context=True)
+@register.inclusion_tag("_bottom_nav.html", takes_context=True)
 def dock(context: template.Context) -> dict[str, Any]:
     """The places below on the phone: only those that exist for this person."""
     request = context["request"]

@@ -9,9 +9,10 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import MailAccount, Membership
-from sending import header_lines, proofs
+from sending.identities import address_verification
+from sending.identities.address_verification import NotWritable
+from sending.message import header_encoding
 from sending.models import Identity
-from sending.proofs import NotWritable
 
 PLAIN_TEXT = {"autocapitalize": "none", "autocomplete": "off", "spellcheck": "false"}
 
@@ -27,7 +28,7 @@ class AddressField(forms.EmailField):
         if not typed:
             return ""
         try:
-            return proofs.writable(typed)
+            return address_verification.writable(typed)
         except NotWritable as error:
             raise ValidationError(error.sentence) from None
 
@@ -38,8 +39,8 @@ class NameField(forms.CharField):
     def clean(self, value: Any) -> str:
         """The name. Raises ValidationError."""
         try:
-            return header_lines.clean(super().clean(value), "name")
-        except header_lines.ComposeError:
+            return header_encoding.clean(super().clean(value), "name")
+        except header_encoding.ComposeError:
             raise ValidationError(_("A name is one line of letters. Remove what is not.")) from None
 
 

@@ -12,13 +12,13 @@ from django.utils.translation import gettext as _
 
 from accounts.access import number_in
 from accounts.models import Membership
-from sending.drafts import DraftError, Fields
+from sending.compose.drafts import DraftError, Fields
 from sending.models import Identity
 
 LATEST: Final = timedelta(days=365)
 
 
-def read(membership: Membership, data: Mapping[str, str], pictures: Mapping[str, str]) -> Fields:
+def read_fields(membership: Membership, data: Mapping[str, str], pictures: Mapping[str, str]) -> Fields:
     """The fields. `pictures`: addresses of pictures on the page → content ids."""
     identities = Identity.objects.visible_to(membership).select_related(
         "account", "signature_new", "signature_reply"

@@ -9,10 +9,10 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext_lazy as _
 
-from accounts import hosts
-from accounts.failures import MailError
 from accounts.models import MailAccount
-from sending import servers, suggestions
+from accounts.servers import hosts
+from accounts.servers.failures import MailError
+from sending.identities import server_guess, servers
 from sending.models import OutgoingServer
 
 Login = OutgoingServer.Login
@@ -70,7 +70,7 @@ class ServerForm(forms.Form):
     )
 
     def __init__(self, *args: Any, account: MailAccount, **kwargs: Any) -> None:
-        self.account, self.saved = account, servers.of(account)
+        self.account, self.saved = account, servers.server_of(account)
         super().__init__(*args, **kwargs)
 
     def clean(self) -> dict[str, Any]:
@@ -138,7 +138,7 @@ class ServerForm(forms.Form):
         saved, is_plain = self.saved, data["encryption"] == PLAIN
         if saved is not None and saved.is_custom and saved.login == Login.SAME and saved.host == data["host"]:
             return not is_plain or PLAIN in (saved.encryption, self.account.encryption)
-        is_familiar = suggestions.is_familiar(data["host"], self.account)
+        is_familiar = server_guess.is_familiar(data["host"], self.account)
         return is_familiar and (not is_plain or self.account.encryption == PLAIN)
 
     def settings(self, sender: str) -> dict[str, Any]:
@@ -150,11 +150,11 @@ class ServerForm(forms.Form):
 
 def initial_of(account: MailAccount) -> dict[str, Any]:
     """What the form shows: the settings that are saved, else what the provider's preset knows; no password."""
-    saved = servers.of(account)
+    saved = servers.server_of(account)
     if saved is not None and saved.is_custom:
         names = ("host", "port", "encryption", "login", "username")
         return {name: getattr(saved, name) for name in names}
-    found = suggestions.suggest(account)
+    found = server_guess.guess_server(account)
     return {
         "host": found.host,
         "port": found.port,

@@ -20,6 +20,19 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='Disclaimer',
+            fields=[
+                ('organization', models.OneToOneField(editable=False, on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='disclaimer', serialize=False, to='accounts.organization')),
+                ('is_on', models.BooleanField(default=False, verbose_name='on')),
+                ('html', models.TextField(blank=True)),
+                ('text', models.TextField(blank=True, verbose_name='as plain text')),
+            ],
+            options={
+                'verbose_name': 'disclaimer',
+                'verbose_name_plural': 'disclaimers',
+            },
+        ),
+        migrations.CreateModel(
             name='Draft',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -67,19 +80,6 @@ class Migration(migrations.Migration):
                 'verbose_name': 'file of a draft',
                 'verbose_name_plural': 'files of drafts',
                 'ordering': ['id'],
-            },
-        ),
-        migrations.CreateModel(
-            name='Disclaimer',
-            fields=[
-                ('is_on', models.BooleanField(default=False, verbose_name='on')),
-                ('html', models.TextField(blank=True)),
-                ('text', models.TextField(blank=True, verbose_name='as plain text')),
-                ('organization', models.OneToOneField(editable=False, on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='disclaimer', serialize=False, to='accounts.organization')),
-            ],
-            options={
-                'verbose_name': 'disclaimer',
-                'verbose_name_plural': 'disclaimers',
             },
         ),
         migrations.CreateModel(
@@ -151,6 +151,7 @@ class Migration(migrations.Migration):
                 ('error_code', models.CharField(blank=True, max_length=40)),
                 ('error_text', models.CharField(blank=True, max_length=200)),
                 ('needs_owner', models.BooleanField(default=False)),
+                ('told_at', models.DateTimeField(null=True)),
                 ('copy', models.CharField(choices=[('none', 'No copy'), ('waiting', 'Copy not filed yet'), ('filed', 'Copy in Sent'), ('no_space', 'No space for the copy')], default='none', max_length=8)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                 ('finished_at', models.DateTimeField(null=True)),
@@ -216,6 +217,7 @@ class Migration(migrations.Migration):
                 ('password', accounts.crypto.EncryptedTextField(blank=True, verbose_name='password')),
                 ('tested_at', models.DateTimeField(null=True)),
                 ('paused_since', models.DateTimeField(null=True)),
+                ('told_at', models.DateTimeField(null=True)),
                 ('error_code', models.CharField(blank=True, max_length=40)),
                 ('error_text', models.CharField(blank=True, max_length=200)),
                 ('not_before', models.DateTimeField(null=True)),
@@ -336,10 +338,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.AddIndex(
-            model_name='draft',
-            index=models.Index(fields=['account', '-updated_at'], name='drafts_of_account'),
-        ),
-        migrations.AddIndex(
             model_name='messagetemplate',
             index=models.Index(fields=['organization', 'owner'], name='templates_of_owner'),
         ),
@@ -361,6 +359,14 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='outgoingmessage',
+            index=models.Index(condition=models.Q(('needs_owner', True)), fields=['finished_at'], name='outgoing_to_be_told'),
+        ),
+        migrations.AddIndex(
+            model_name='outgoingmessage',
+            index=models.Index(condition=models.Q(('told_at__isnull', False)), fields=['account', 'told_at'], name='outgoing_told'),
+        ),
+        migrations.AddIndex(
+            model_name='outgoingmessage',
             index=models.Index(fields=['organization', 'created_at'], name='outgoing_of_organization'),
         ),
         migrations.AddIndex(
@@ -375,6 +381,10 @@ class Migration(migrations.Migration):
             model_name='outgoingrecipient',
             index=models.Index(fields=['organization', 'address'], name='recipients_by_address'),
         ),
+        migrations.AddIndex(
+            model_name='outgoingserver',
+            index=models.Index(condition=models.Q(('paused_since__isnull', False)), fields=['paused_since'], name='outgoing_server_paused'),
+        ),
         migrations.AddConstraint(
             model_name='signature',
             constraint=models.UniqueConstraint(models.F('account'), django.db.models.functions.text.Lower('name'), name='one_signature_of_each_name'),
@@ -386,6 +396,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='identity',
             constraint=models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('account',), name='one_default_identity'),
+        ),
+        migrations.AddIndex(
+            model_name='draft',
+            index=models.Index(fields=['account', '-updated_at'], name='drafts_of_account'),
         ),
         migrations.AddConstraint(
             model_name='vacationsent',

@@ -4,8 +4,8 @@ from sending.models.drafts import Draft, DraftFile
 from sending.models.identities import AddressProof, Identity
 from sending.models.outbox import OutgoingMessage, OutgoingPart, OutgoingRecipient
 from sending.models.servers import OutgoingServer
-from sending.models.vacations import VacationReply, VacationSent
-from sending.models.writing import Disclaimer, MessageTemplate, Signature, TemplateFile
+from sending.models.signatures_and_templates import Disclaimer, MessageTemplate, Signature, TemplateFile
+from sending.models.vacation import VacationReply, VacationSent
 
 __all__ = [
     "AddressProof",

@@ -9,18 +9,14 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import MailAccount, Membership
-from accounts.tenancy import TenantModel
+from accounts.models import MailAccount
+from accounts.tenancy import OwnedQuerySet, TenantModel
 from mailbox.models import Message
 from sending.models.identities import Identity
 
 
-class DraftQuerySet(models.QuerySet["Draft"]):
-    """Which drafts a member may open."""
-
-    def visible_to(self, membership: Membership) -> DraftQuerySet:
-        """Those of the member's own accounts."""
-        return self.filter(organization=membership.organization_id, account__owner=membership.user_id)
+class DraftQuerySet(OwnedQuerySet["Draft"]):
+    """Drafts of the member's own accounts."""
 
     def touched(self) -> DraftQuerySet:
         """Those that somebody has written into."""

@@ -8,23 +8,15 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import MailAccount, Membership, User
-from accounts.tenancy import TenantModel
-
-
-class IdentityQuerySet(models.QuerySet["Identity"]):
-    """Which sender addresses a member may use."""
-
-    def visible_to(self, membership: Membership) -> IdentityQuerySet:
-        """Those of the member's own accounts."""
-        return self.filter(organization=membership.organization_id, account__owner=membership.user_id)
+from accounts.models import MailAccount, User
+from accounts.tenancy import OwnedQuerySet, TenantModel
 
 
 class Identity(TenantModel):
     """One address that an account may send from, with the name and the signatures that go with it.
 
     Each account has one for its own address, which cannot be removed. Whether it may be used is not stored but
-    follows from `is_login` and from the proofs of its owner: see `sending.identities`.
+    follows from `is_login` and from the proofs of its owner: see `sending.identities.identities`.
     """
 
     account = models.ForeignKey(MailAccount, models.CASCADE, related_name="identities", db_index=False)
@@ -43,7 +35,7 @@ class Identity(TenantModel):
         "sending.Signature", models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
     )
 
-    objects: ClassVar[models.Manager[Identity]] = IdentityQuerySet.as_manager()
+    objects: ClassVar[models.Manager[Identity]] = OwnedQuerySet["Identity"].as_manager()
 
     class Meta:
         verbose_name = _("sender address")

@@ -8,18 +8,10 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import MailAccount, Membership
-from accounts.tenancy import TenantModel
+from accounts.models import MailAccount
+from accounts.tenancy import OwnedQuerySet, TenantModel
 from mailbox.models import Message
 from sending.models.identities import Identity
-
-
-class OutgoingMessageQuerySet(models.QuerySet["OutgoingMessage"]):
-    """Which outgoing messages a member may see."""
-
-    def visible_to(self, membership: Membership) -> OutgoingMessageQuerySet:
-        """Those of the member's own accounts."""
-        return self.filter(organization=membership.organization_id, account__owner=membership.user_id)
 
 
 class OutgoingMessage(TenantModel):
@@ -46,7 +38,6 @@ class OutgoingMessage(TenantModel):
 
         PERSON = "person", _("Written by a person")
         VACATION = "vacation", _("Away reply")
-        FORWARD = "forward", _("Forwarded by a filter")
 
     class Copy(models.TextChoices):
         """Where the copy for Sent stands, apart from the sending itself."""
@@ -89,7 +80,7 @@ class OutgoingMessage(TenantModel):
     # What a draft takes to be opened again after "take back" (subject, html, recipients … as plain values).
     written = models.JSONField(default=dict, blank=True)
 
-    objects: ClassVar[models.Manager[OutgoingMessage]] = OutgoingMessageQuerySet.as_manager()
+    objects: ClassVar[models.Manager[OutgoingMessage]] = OwnedQuerySet["OutgoingMessage"].as_manager()
 
     class Meta:
         verbose_name = _("outgoing message")
@@ -132,7 +123,7 @@ class OutgoingMessage(TenantModel):
 
 
 class OutgoingPart(TenantModel):
-    """The frozen bytes, compressed in parts as stored mail is (mailbox.storing); they go once the copy is filed."""
+    """The frozen bytes, compressed in parts as stored mail is (mailbox.bulk_insert); they go once the copy is filed."""
 
     outgoing = models.ForeignKey(OutgoingMessage, models.CASCADE, related_name="parts", db_index=False)
     part = models.PositiveIntegerField()
@@ -172,7 +163,7 @@ class OutgoingRecipient(TenantModel):
     name = models.CharField(max_length=150, blank=True)
     address = models.CharField(max_length=320)
     state = models.CharField(max_length=17, choices=State, default=State.WAITING)
-    failure = models.CharField(max_length=40, blank=True)  # a code of accounts.failures
+    failure = models.CharField(max_length=40, blank=True)  # a code of accounts.servers.failures
     code = models.PositiveSmallIntegerField(null=True)  # of the SMTP reply (RFC 5321, 4.2)
     status = models.CharField(max_length=12, blank=True)  # enhanced (RFC 3463)
     text = models.CharField(max_length=200, blank=True)

@@ -8,13 +8,13 @@ from django.dispatch import receiver
 
 from accounts.models import MailAccount
 from accounts.signals import mail_account_added, mail_account_changed
-from sending import identities, servers
+from sending.identities import identities, servers
 
 
 @receiver(mail_account_added)
 def own_address(sender: type[MailAccount], account: MailAccount, **kwargs: Any) -> None:
     """A new account can be written from, once that is settled and proven."""
-    identities.begin(account)
+    identities.start_account(account)
 
 
 @receiver(mail_account_changed)

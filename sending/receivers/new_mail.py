@@ -10,7 +10,9 @@ from django.dispatch import receiver
 from accounts.models import MailAccount
 from mailbox.models import Folder
 from mailbox.signals import messages_stored
-from sending import returned, sent_copies, tasks
+from sending import tasks
+from sending.bounces import processing
+from sending.outbox import sent_copies
 
 
 @receiver(messages_stored)
@@ -20,5 +22,5 @@ def look_for_what_was_sent(
     """Two cheap queries in the storing transaction; what they find is looked at after it."""
     for outgoing, message in sent_copies.handed_back(account, message_ids):
         tasks.adopt_copy.delay_on_commit(account.organization_id, outgoing, message)
-    for message in returned.reports_among(account, message_ids):
+    for message in processing.reports_among(account, message_ids):
         tasks.note_report.delay_on_commit(account.organization_id, message)

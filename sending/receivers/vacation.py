@@ -10,7 +10,8 @@ from django.dispatch import receiver
 from accounts.models import MailAccount
 from mailbox.models import Folder
 from mailbox.signals import messages_stored
-from sending import absences, tasks
+from sending import tasks
+from sending.vacation import replies
 
 
 @receiver(messages_stored)
@@ -22,5 +23,5 @@ def answer_while_away(
     **kwargs: Any,
 ) -> None:
     """One cheap query in the storing transaction; letters are looked at after it."""
-    if not is_backlog and absences.is_wanted(account):
+    if not is_backlog and replies.is_wanted(account):
         tasks.answer_away.delay_on_commit(account.organization_id, list(message_ids))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-from accounts import sasl
+from accounts.servers import sasl
 from sending.smtp import commands
 from sending.smtp.commands import Command
 from sending.smtp.errors import LocalProtocolError

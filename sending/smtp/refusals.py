@@ -1,6 +1,6 @@
 """What a server means by 4yz and 5yz: codes first, then prose that servers are known to use.
 
-The results are codes of accounts.failures, as text, because this package imports neither Django nor what
+The results are codes of accounts.servers.failures, as text, because this package imports neither Django nor what
 does. Each function is for one moment of a session: the same words mean different things at different moments.
 """
 

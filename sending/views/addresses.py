@@ -14,12 +14,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import access
 from accounts.access import MemberRequest
 from accounts.models import MailAccount
-from sending import identities, proofs, servers
 from sending.forms.addresses import CodeForm, EditAddressForm, NewAddressForm, initial_of
-from sending.identities import IdentityError, Obstacle
+from sending.identities import address_verification, identities, servers
+from sending.identities.identities import IdentityError, Obstacle
 from sending.models import Identity, OutgoingServer
-from sending.views import codes
-from sending.views.common import org_url
+from sending.views import verification_codes
+from sending.views.shared import org_url
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -28,7 +28,7 @@ FORM_METHODS: Final = ["GET", "HEAD", "POST"]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class AddressRow:
     """One address on the page; `why_not` is "" when it may be used, `unproven` what a code must prove."""
 
     identity: Identity
@@ -49,16 +49,16 @@ class Row:
 @require_safe
 def addresses(request: MemberRequest) -> HttpResponse:
     """All of them."""
-    proven = proofs.proven(request.membership.organization_id, request.membership.user_id)
+    proven = address_verification.proven(request.membership.organization_id, request.membership.user_id)
     rows = [_row(identity, proven) for identity in identities.all_of(request.membership)]
     return render(request, "settings/sending/addresses.html", {"rows": rows})
 
 
-def _row(identity: Identity, proven: frozenset[str]) -> Row:
+def _row(identity: Identity, proven: frozenset[str]) -> AddressRow:
     found = identities.obstacle(identity, proven)
-    return Row(
+    return AddressRow(
         identity,
-        servers.of(identity.account),
+        servers.server_of(identity.account),
         found,
         identities.WORDS[found] if found else "",
         identities.unproven(identity, proven),
@@ -93,7 +93,7 @@ def address_new(request: MemberRequest) -> HttpResponse:
         except IdentityError as error:
             form.add_error("address", str(error.sentence))
         else:
-            return codes.confirm_next(request, identity, org_url(request, "addresses"))
+            return verification_codes.confirm_next(request, identity, org_url(request, "addresses"))
     has_accounts = MailAccount.objects.visible_to(request.membership).exists()
     context = {"form": form, "has_accounts": has_accounts}
     return render(request, "settings/sending/new.html", context, status=422 if form.errors else 200)
@@ -111,9 +111,12 @@ def address_edit(request: MemberRequest, identity: int) -> HttpResponse:
         messages.success(request, _("Saved."))
         page = org_url(request, "addresses")
         if row.reply_to != before and row.reply_to in identities.unproven(row):
-            return codes.confirm_next(request, row, page)
+            return verification_codes.confirm_next(request, row, page)
         return redirect(page)
-    context = {"form": form, "row": _row(row, proofs.proven(row.organization_id, row.account.owner_id))}
+    context = {
+        "form": form,
+        "row": _row(row, address_verification.proven(row.organization_id, row.account.owner_id)),
+    }
     return render(request, "settings/sending/edit.html", context, status=422 if form.errors else 200)
 
 
@@ -158,18 +161,18 @@ def address_verify(request: MemberRequest, identity: int) -> HttpResponse:
         return redirect(after)
     address, form = waiting[0], CodeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        if error := proofs.confirm(request.membership, address, form.cleaned_data["code"]):
+        if error := address_verification.confirm(request.membership, address, form.cleaned_data["code"]):
             form.add_error("code", str(error.sentence))
         else:
             messages.success(request, _("%(address)s is confirmed.") % {"address": address})
-            return codes.confirm_next(request, row, after, "?new=1" if is_new else "")
+            return verification_codes.confirm_next(request, row, after, "?new=1" if is_new else "")
     context = {
         "identity": row,
         "address": address,
         "is_reply": address != row.address,
         "form": form,
-        "waiting": proofs.waiting(request.membership, address),
-        "minutes": proofs.MINUTES,
+        "waiting": address_verification.waiting(request.membership, address),
+        "minutes": address_verification.MINUTES,
         "is_new": is_new,
         "after": after,
     }
@@ -182,6 +185,6 @@ def address_code(request: MemberRequest, identity: int) -> HttpResponse:
     """Mail a code to what is not proven yet."""
     row = _own_identity(request, identity)
     if waiting := identities.unproven(row):
-        codes.send(request, waiting[0])
+        verification_codes.send(request, waiting[0])
     query = "?new=1" if request.POST.get("new") == "1" else ""
     return redirect(org_url(request, "address_verify", row.pk) + query)

@@ -9,7 +9,6 @@ from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
@@ -18,21 +17,31 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import access
 from accounts.access import MemberRequest
+from accounts.formats import full_date, time_of_day
 from accounts.models import MailAccount
-from mailbox import rendering
-from mailbox.views import listing
-from mailbox.views.pieces import visible
-from sending import beginning, contacts, draft_files, drafts, filling, letters, tasks, templates
-from sending.draft_files import FileError
-from sending.drafts import Conflict, DraftError
+from mailbox.html import rendering
+from mailbox.views import list_context
+from mailbox.views.message_files import visible
+from sending import tasks
+from sending.compose import (
+    attachments,
+    contacts,
+    draft_creation,
+    drafts,
+    letter,
+    template_insertion,
+    templates,
+)
+from sending.compose.attachments import FileError
+from sending.compose.drafts import Conflict, DraftError
+from sending.compose.templates import TemplateError
 from sending.forms import compose as forms
+from sending.message.placeholders import PlaceholderError
 from sending.models import Draft, MessageTemplate, OutgoingMessage
-from sending.outbox import TooLate
-from sending.placeholders import PlaceholderError
-from sending.templates import TemplateError
-from sending.views import draft_page, files
-from sending.views.common import org_url, own_account
-from sending.views.draft_page import show
+from sending.outbox.outbox import TooLate
+from sending.views import draft_attachments, draft_page
+from sending.views.draft_page import render_draft
+from sending.views.shared import org_url, own_account
 
 KINDS: Final = {
     "reply": Draft.Kind.REPLY,
@@ -49,11 +58,11 @@ def write(request: MemberRequest) -> HttpResponse:
     """Begin a new message, from the account at hand or the one that opens first."""
     chosen = access.number_in(request.POST.get("account", ""))
     account: MailAccount | None
-    account = listing.default_account(request) if chosen is None else own_account(request, chosen)
+    account = list_context.default_account(request) if chosen is None else own_account(request, chosen)
     if account is None:
         messages.info(request, _("Connect an account first. Then you can write from it."))
         return redirect(org_url(request, "connect"))
-    begun = beginning.start(request.membership, account)
+    begun = draft_creation.create_draft(request.membership, account)
     return redirect(org_url(request, "draft", begun.draft.pk))
 
 
@@ -66,7 +75,9 @@ def answer(request: MemberRequest, message: int) -> HttpResponse:
     if act not in KINDS:
         raise Http404
     account = own_account(request, original.account_id)
-    begun = beginning.start(request.membership, account, KINDS[act], original, as_file=act == "forward_file")
+    begun = draft_creation.create_draft(
+        request.membership, account, KINDS[act], original, as_file=act == "forward_file"
+    )
     if begun.left_out:
         words = {"names": ", ".join(begun.left_out)[:300]}
         messages.warning(request, _("Too large to go along: %(names)s. The rest is here.") % words)
@@ -78,15 +89,15 @@ def answer(request: MemberRequest, message: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def draft(request: MemberRequest, draft: int) -> HttpResponse:
     """One draft. Without script its form saves, attaches and sends by itself."""
-    row = drafts.of(request.membership, draft)
+    row = drafts.find_draft(request.membership, draft)
     if row is None:
         return _gone(request)
     if request.method != "POST":
-        return show(request, row)
+        return render_draft(request, row)
     try:
         return _act(request, _save(request, row))
     except Conflict as conflict:
-        return show(
+        return render_draft(
             request,
             draft_page.typed(request, row),
             errors={"": [draft_page.changed()]},
@@ -94,16 +105,16 @@ def draft(request: MemberRequest, draft: int) -> HttpResponse:
             status=409,
         )
     except DraftError as error:
-        return show(request, draft_page.typed(request, row), errors=error.errors, status=422)
+        return render_draft(request, draft_page.typed(request, row), errors=error.errors, status=422)
     except Draft.DoesNotExist:
         raise Http404 from None
 
 
 def _save(request: MemberRequest, row: Draft) -> Draft:
     """Keep what the form holds. Raises Conflict, DraftError; Draft.DoesNotExist when it was deleted meanwhile."""
-    fields = forms.read(request.membership, request.POST, draft_page.pictures(request, row))
+    fields = forms.read_fields(request.membership, request.POST, draft_page.pictures(request, row))
     drafts.save(row, forms.version(request.POST), fields)
-    saved = drafts.of(request.membership, row.pk)
+    saved = drafts.find_draft(request.membership, row.pk)
     if saved is None:
         raise Draft.DoesNotExist
     return saved
@@ -113,7 +124,7 @@ def _act(request: MemberRequest, row: Draft) -> HttpResponse:
     """What the button says, once all is saved."""
     act = request.POST.get("act", "save")
     if (file := access.number_in(request.POST.get("remove", ""))) is not None:
-        draft_files.remove(row, file)
+        attachments.remove(row, file)
         return redirect(org_url(request, "draft", row.pk))
     if request.POST.get("due_choice") or act in ("send", "later"):
         return _send(request, row, is_later=act != "send" or bool(request.POST.get("due_choice")))
@@ -125,9 +136,9 @@ def _act(request: MemberRequest, row: Draft) -> HttpResponse:
         drafts.switch(row)
     elif act == "attach":
         try:
-            files.attach(row, request.FILES.getlist("file"))
+            draft_attachments.attach(row, request.FILES.getlist("file"))
         except FileError as error:
-            return show(request, row, errors={"files": [str(error.sentence)]}, status=422)
+            return render_draft(request, row, errors={"files": [str(error.sentence)]}, status=422)
     else:
         messages.success(request, _("Draft saved."))
     return redirect(org_url(request, "draft", row.pk))
@@ -138,14 +149,17 @@ def _use_template(request: MemberRequest, row: Draft) -> HttpResponse:
     own = MessageTemplate.objects.visible_to(request.membership)
     template = get_object_or_404(own, pk=access.number_in(request.POST["template"]))
     try:
-        filling.use(request.membership, row, template)
+        template_insertion.insert_template(request.membership, row, template)
     except FileError as error:
-        return show(
-            request, files.own_draft(request, row.pk), errors={"files": [str(error.sentence)]}, status=422
+        return render_draft(
+            request,
+            draft_attachments.own_draft(request, row.pk),
+            errors={"files": [str(error.sentence)]},
+            status=422,
         )
     except PlaceholderError:
         said = _("A placeholder of this template stands for nothing any more. Correct the template first.")
-        return show(request, row, errors={"template": [said]}, status=422)
+        return render_draft(request, row, errors={"template": [said]}, status=422)
     return redirect(org_url(request, "draft", row.pk))
 
 
@@ -155,7 +169,7 @@ def _keep_template(request: MemberRequest, row: Draft) -> HttpResponse:
     try:
         templates.save_draft_as(request.membership, row, name)
     except TemplateError as error:
-        return show(request, row, errors={"template": [str(error.sentence)]}, status=422)
+        return render_draft(request, row, errors={"template": [str(error.sentence)]}, status=422)
     messages.success(request, _("Saved as a template."))
     return redirect(org_url(request, "draft", row.pk))
 
@@ -164,7 +178,7 @@ def _keep_template(request: MemberRequest, row: Draft) -> HttpResponse:
 @require_POST
 def draft_save(request: MemberRequest, draft: int) -> HttpResponse:
     """Save as one types; answers with the new version, or with what is in the way."""
-    row = drafts.of(request.membership, draft)
+    row = drafts.find_draft(request.membership, draft)
     if row is None:
         return JsonResponse({"error": draft_page.is_gone()}, status=404)
     try:
@@ -175,7 +189,7 @@ def draft_save(request: MemberRequest, draft: int) -> HttpResponse:
         return JsonResponse({"errors": error.errors}, status=422)
     except Draft.DoesNotExist:
         return JsonResponse({"error": draft_page.is_gone()}, status=404)
-    time = date_format(timezone.localtime(), _("H:i"))
+    time = time_of_day(timezone.now())
     return JsonResponse(
         {
             "version": saved.version,
@@ -190,19 +204,22 @@ def draft_save(request: MemberRequest, draft: int) -> HttpResponse:
 @require_safe
 def draft_below(request: MemberRequest, draft: int) -> HttpResponse:
     """What follows the text when it goes out: signature, quote, last words; for a sandboxed frame."""
-    row = drafts.of(request.membership, draft)
+    row = drafts.find_draft(request.membership, draft)
     if row is None:
         raise Http404
     row.html, row.text = "", ""
     if row.is_plain:
-        inner, is_paper = rendering.render_text(letters.plain_of(row), is_flowed=False), False
+        inner, is_paper = rendering.render_text(letter.plain_of(row), is_flowed=False), False
     else:
         known = draft_page.embedded(row)
-        shown = rendering.render_html(letters.html_of_draft(row), show_remote=False, cid_url=known)
+        shown = rendering.render_html(letter.html_of_draft(row), show_remote=False, cid_url=known)
         inner, is_paper = shown.html, shown.is_paper
     response = HttpResponse(
         rendering.document(
-            inner, css_url=static("mailhub/css/body.css"), lang=get_language() or "en", paper=is_paper
+            inner,
+            css_url=static("mailhub/css/message_frame.css"),
+            lang=get_language() or "en",
+            paper=is_paper,
         )
     )
     response["Content-Security-Policy"] = rendering.BODY_CSP
@@ -216,9 +233,9 @@ def draft_below(request: MemberRequest, draft: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def draft_delete(request: MemberRequest, draft: int) -> HttpResponse:
     """Delete a draft, after a page that asks."""
-    row = files.own_draft(request, draft)
+    row = draft_attachments.own_draft(request, draft)
     if request.method != "POST":
-        return render(request, "mailbox/draft_delete.html", {"draft": row, "account": row.account})
+        return render(request, "mail/draft_delete.html", {"draft": row, "account": row.account})
     row.delete()
     messages.success(request, _("Draft deleted."))
     return redirect(org_url(request, "drafts", row.account_id))
@@ -249,8 +266,8 @@ def _send(request: MemberRequest, row: Draft, *, is_later: bool) -> HttpResponse
         )
         outgoing = drafts.send(row, due_at)
     except DraftError as error:
-        return show(request, row, errors=error.errors, status=422)
-    tasks.order(outgoing)
+        return render_draft(request, row, errors=error.errors, status=422)
+    tasks.schedule_sending(outgoing)
     contacts.forget(request.membership)
     messages.success(request, _undoable(request, outgoing, is_later=is_later))
     return _back(request, row)
@@ -260,9 +277,8 @@ def _undoable(request: MemberRequest, outgoing: OutgoingMessage, *, is_later: bo
     """What happens now, with a button to undo it."""
     said = _("Sending…")
     if is_later:
-        moment = date_format(timezone.localtime(outgoing.due_at), _("l j F Y, H:i"))
-        said = _("Goes out %(moment)s.") % {"moment": moment}
-    # A button of the form that `mailbox/frame.html` has.
+        said = _("Goes out %(moment)s.") % {"moment": full_date(outgoing.due_at)}
+    # A button of the form that `mail/panes.html` has.
     button = '<span>{}</span> <button class="btn" type="submit" form="take-back" formaction="{}">{}</button>'
     address = org_url(request, "outgoing_take_back", outgoing.pk)
     return format_html(button, said, address, _("Undo"))

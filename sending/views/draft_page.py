@@ -19,11 +19,13 @@ from django.utils.translation import gettext as _
 from accounts.access import MemberRequest
 from accounts.models import MailAccount
 from mailbox.models import Folder
-from sending import draft_files, identities, letters, proofs, recipients
+from sending.compose import attachments, letter
 from sending.forms import compose as forms
+from sending.identities import address_verification, identities
+from sending.message import recipients
 from sending.models import Draft, DraftFile, Identity, MessageTemplate
-from sending.views.common import org_url
-from sending.views.files import file_url
+from sending.views.draft_attachments import file_url
+from sending.views.shared import org_url
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -44,11 +46,11 @@ class Sender:
     @property
     def name(self) -> str:
         """The name in From."""
-        return letters.sender_name(self.identity)
+        return letter.sender_name(self.identity)
 
 
 # ── One draft ───────────────────────────────────────────────────────────────
-def show(
+def render_draft(
     request: MemberRequest,
     row: Draft,
     *,
@@ -66,7 +68,7 @@ def show(
         "account": chosen.identity.account if chosen else row.account,
         "title": title(row),
         "version": version or row.version,
-        "html": letters.shown(row.html, urls.get) if row.html else "",
+        "html": letter.shown(row.html, urls.get) if row.html else "",
         "senders": senders,
         "chosen": chosen,
         "files": [file for file in files if not file.content_id],
@@ -76,10 +78,10 @@ def show(
         "templates": list(_templates(request, row)),
         "errors": dict(errors or {}),
         "times": times(timezone.localtime()),
-        "largest": draft_files.BYTES,
+        "largest": attachments.BYTES,
         "back": _back(request, row),
     }
-    response = render(request, "mailbox/compose.html", context, status=status)
+    response = render(request, "mail/compose.html", context, status=status)
     response["Cache-Control"] = "no-store"  # going back shows what was saved last
     return response
 
@@ -100,7 +102,7 @@ def title(row: Draft) -> str:
 
 
 def _senders(request: MemberRequest, row: Draft) -> list[Sender]:
-    proven = proofs.proven(request.membership.organization_id, request.membership.user_id)
+    proven = address_verification.proven(request.membership.organization_id, request.membership.user_id)
     found = []
     for identity in identities.all_of(request.membership):
         obstacle = identities.obstacle(identity, proven)
@@ -127,13 +129,13 @@ def _back(request: MemberRequest, row: Draft) -> str:
 
 def typed(request: MemberRequest, row: Draft) -> Draft:
     """The draft with what could not be saved in its fields, for the page alone: nothing typed is lost."""
-    fields = forms.read(request.membership, request.POST, pictures(request, row))
+    fields = forms.read_fields(request.membership, request.POST, pictures(request, row))
     for name in ("to", "cc", "bcc", "subject", "text", "is_plain", "with_quote"):
         value = getattr(fields, name)
         setattr(
             row, name, value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else value
         )
-    row.html = letters.clean(fields.html.replace("\0", ""), fields.pictures)
+    row.html = letter.clean(fields.html.replace("\0", ""), fields.pictures)
     if fields.identity is not None:
         row.identity = fields.identity
     return row
@@ -155,7 +157,7 @@ def embedded(row: Draft) -> Callable[[str], str | None]:
     def find(content_id: str) -> str | None:
         nonlocal room
         file = files.get(content_id)
-        if file is None or file.size > room or file.content_type not in draft_files.PICTURES:
+        if file is None or file.size > room or file.content_type not in attachments.PICTURES:
             return None
         room -= file.size
         return f"data:{file.content_type};base64,{base64.b64encode(bytes(file.data)).decode()}"
@@ -183,7 +185,7 @@ def times(now: datetime) -> list[tuple[str, str]]:
 
 # ── The list ────────────────────────────────────────────────────────────────
 @dataclass(frozen=True, slots=True)
-class Listed:
+class DraftRow:
     """One line of the list."""
 
     draft: Draft
@@ -191,11 +193,11 @@ class Listed:
     preview: str
 
     @classmethod
-    def of(cls, row: Draft) -> Listed:
+    def of(cls, row: Draft) -> DraftRow:
         """By name where there is one."""
-        typed = recipients.read(row.to)
+        typed = recipients.read_recipients(row.to)
         people = ", ".join([*(each.name or each.address for each in typed.people), *typed.bad])
-        text = row.text if row.is_plain else letters.text_of(row.html[:20_000])
+        text = row.text if row.is_plain else letter.text_of(row.html[:20_000])
         return cls(row, people[:300], " ".join(text[:300].split()))
 
 
@@ -203,9 +205,9 @@ def show_list(request: MemberRequest, account: MailAccount) -> HttpResponse:
     """The drafts of an account."""
     folder = Folder.objects.filter(account=account, role=Folder.Role.DRAFTS).first()
     rows = Draft.objects.visible_to(request.membership).touched().filter(account=account)
-    listed = [Listed.of(row) for row in rows.order_by("-updated_at", "-pk")[:LIST_LIMIT]]
+    listed = [DraftRow.of(row) for row in rows.order_by("-updated_at", "-pk")[:LIST_LIMIT]]
     context = {"account": account, "folder": folder, "drafts": listed}
-    return render(request, "mailbox/drafts.html", context)
+    return render(request, "mail/drafts.html", context)
 
 
 # ── Words ───────────────────────────────────────────────────────────────────

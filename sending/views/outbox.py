@@ -14,14 +14,15 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts import access
 from accounts.access import MemberRequest
 from accounts.models import MailAccount
-from mailbox.views.parts import show
-from mailbox.views.pieces import visible
-from sending import outbox as box
-from sending import standings, tasks
+from mailbox.views.message_files import visible
+from mailbox.views.page_fragments import render_page
+from sending import tasks
 from sending.models import OutgoingMessage
-from sending.outbox import TooLate
-from sending.standings import Shown
-from sending.views.common import org_url, own_account
+from sending.outbox import outbox as box
+from sending.outbox import status
+from sending.outbox.outbox import TooLate
+from sending.outbox.status import OutgoingDetails
+from sending.views.shared import org_url, own_account
 
 # So often the page asks again while something is under way, and while something only waits.
 BUSY_SECONDS, IDLE_SECONDS = 2, 30
@@ -30,13 +31,13 @@ LIST_LIMIT: Final = 200
 
 def own_outgoing(request: MemberRequest, outgoing: int) -> OutgoingMessage:
     """A message that the member has sent from one of their own accounts, or 404."""
-    own = standings.with_people(OutgoingMessage.objects.visible_to(request.membership))
+    own = status.with_people(OutgoingMessage.objects.visible_to(request.membership))
     return get_object_or_404(own.exclude(state=OutgoingMessage.State.CANCELLED), pk=outgoing)
 
 
-def _delay(shown: list[Shown]) -> int | None:
+def _delay(shown: list[OutgoingDetails]) -> int | None:
     """In how many seconds the page asks again; None when nothing will change by itself."""
-    if any(each.standing.is_moving for each in shown):
+    if any(each.status.is_moving for each in shown):
         return BUSY_SECONDS
     return IDLE_SECONDS if any(each.outgoing.state in box.UNFINISHED for each in shown) else None
 
@@ -47,8 +48,8 @@ def _delay(shown: list[Shown]) -> int | None:
 def outbox(request: MemberRequest, account: int) -> HttpResponse:
     """What is in the outbox of an account, the newest first; asked for again as long as something moves."""
     mail_account = own_account(request, account)
-    rows = standings.with_people(box.shown(mail_account.outgoing_messages.all()))
-    shown = [standings.show(row) for row in rows.order_by("-pk")[:LIST_LIMIT]]
+    rows = status.with_people(box.shown(mail_account.outgoing_messages.all()))
+    shown = [status.details_of(row) for row in rows.order_by("-pk")[:LIST_LIMIT]]
     context = {
         "account": mail_account,
         "shown": shown,
@@ -56,20 +57,20 @@ def outbox(request: MemberRequest, account: int) -> HttpResponse:
         "paused": _paused(mail_account),
         "is_outbox": True,
     }
-    return show(request, "mailbox/outbox.html", context, parts={"outbox": "mailbox/_outbox.html"})
+    return render_page(request, "mail/outbox.html", context, parts={"outbox": "mail/_outbox.html"})
 
 
-def _paused(account: MailAccount) -> standings.Standing | None:
+def _paused(account: MailAccount) -> status.OutgoingStatus | None:
     """Why nothing goes out from the account, if that is so."""
     server = getattr(account, "outgoing_server", None)
-    return standings.paused(server) if server is not None and server.paused_since is not None else None
+    return status.paused(server) if server is not None and server.paused_since is not None else None
 
 
 @access.member
 @require_safe
 def outgoing(request: MemberRequest, outgoing: int) -> HttpResponse:
     """One message: who has got it, who has not and why, when the next try is."""
-    shown = standings.show(own_outgoing(request, outgoing))
+    shown = status.details_of(own_outgoing(request, outgoing))
     context = {
         "account": shown.outgoing.account,
         "shown": shown,
@@ -77,18 +78,18 @@ def outgoing(request: MemberRequest, outgoing: int) -> HttpResponse:
         "is_outbox": True,
         "is_alone": True,
     }
-    return show(request, "mailbox/outgoing.html", context, parts={"outgoing": "mailbox/_outgoing.html"})
+    return render_page(request, "mail/outgoing.html", context, parts={"outgoing": "mail/_outgoing.html"})
 
 
 @access.member
 @require_safe
 def message_sending(request: MemberRequest, message: int) -> HttpResponse:
     """What the reader shows over a message in Sent; nothing for one that did not go out from here."""
-    found = standings.with_people(OutgoingMessage.objects.filter(sent_copy=visible(request, message))).first()
+    found = status.with_people(OutgoingMessage.objects.filter(sent_copy=visible(request, message))).first()
     if found is None:
         return HttpResponse(status=204)
-    shown = standings.show(found)
-    response = render(request, "mailbox/_message_sending.html", {"shown": shown, "delay": _delay([shown])})
+    shown = status.details_of(found)
+    response = render(request, "mail/_sending_status.html", {"shown": shown, "delay": _delay([shown])})
     response["Cache-Control"] = "no-store"
     return response
 
@@ -140,7 +141,7 @@ def outgoing_act(request: MemberRequest, outgoing: int) -> HttpResponse:
     else:
         messages.success(request, said)
         found.refresh_from_db(fields=["due_at"])
-        tasks.order(found)
+        tasks.schedule_sending(found)
     alone = bool(request.POST.get("alone"))
     target: tuple[Any, ...] = ("outgoing", found.pk) if alone else ("outbox", found.account_id)
     return redirect(org_url(request, *target))
@@ -152,6 +153,6 @@ def outbox_resume(request: MemberRequest, account: int) -> HttpResponse:
     """Try again although the last sign-in was refused: the owner may have mended it at the provider."""
     mail_account = own_account(request, account)
     box.resume(mail_account)
-    tasks.order_account(mail_account)
+    tasks.schedule_account(mail_account)
     messages.info(request, _("Sending is tried again. Mail that waits is kept whatever happens."))
     return redirect(org_url(request, "outbox", account))

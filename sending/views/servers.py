@@ -16,15 +16,18 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import reswap, retarget
 
-from accounts import access, probes
+from accounts import access
 from accounts.access import MemberRequest
-from accounts.failures import MailError, describe
 from accounts.models import MailAccount
-from sending import identities, probing, servers, suggestions, tasks
+from accounts.servers import probes
+from accounts.servers.failures import MailError, describe
+from sending import tasks
 from sending.forms.servers import ServerForm, initial_of
+from sending.identities import identities, server_guess, servers
+from sending.identities import probe as send_probe
 from sending.models import Identity
-from sending.views import codes, results
-from sending.views.common import is_htmx, org_url, own_account
+from sending.views import probe_result, verification_codes
+from sending.views.shared import is_htmx, org_url, own_account
 
 PAGE: Final = "settings/sending/server.html"
 FORM: Final = "settings/sending/_server_form.html"
@@ -42,18 +45,18 @@ def sending_server(request: MemberRequest, account: int) -> HttpResponse:
 
 def _context(request: MemberRequest, account: MailAccount, form: ServerForm | None = None) -> dict[str, Any]:
     test = _test_id(request.GET.get("test", ""))
-    tested = probing.settings_of(test, request.membership) if test else None
+    tested = send_probe.settings_of(test, request.membership) if test else None
     initial = initial_of(account)
     if tested and tested["account"] == account.pk:
         names = ("host", "port", "encryption", "login", "username")
         # Typed once is typed: all but the password comes back.
         initial |= {name: tested[name] for name in names}
-    server, suggestion = servers.of(account), suggestions.suggest(account)
+    server, suggestion = servers.server_of(account), server_guess.guess_server(account)
     own = sender_of(account)
     return {
         "account": account,
         "server": server,
-        "is_settled": servers.is_settled(server),
+        "is_settled": servers.is_set_up(server),
         "failure": describe(server.error_code) if server and server.paused_since else None,
         "suggestion": suggestion,
         "has_relay": servers.relay() is not None,
@@ -64,15 +67,15 @@ def _context(request: MemberRequest, account: MailAccount, form: ServerForm | No
         "is_new": _is_new(request),
         "suffix": _suffix(request),
         "test": test,
-        "result": results.of_test(request.membership, account.pk, test),
+        "result": probe_result.result_of_test(request.membership, account.pk, test),
     }
 
 
-def _through(request: MemberRequest, account: MailAccount, suggestion: suggestions.Suggestion) -> str:
+def _through(request: MemberRequest, account: MailAccount, suggestion: server_guess.ServerGuess) -> str:
     """Which of the two ways the page shows: "server" or "mailhub"."""
     if servers.relay() is None:
         return "server"
-    asked, server = request.GET.get("through", ""), servers.of(account)
+    asked, server = request.GET.get("through", ""), servers.server_of(account)
     if asked in ("server", "mailhub"):
         return asked
     is_relay = suggestion.own_network if server is None else not server.is_custom
@@ -123,7 +126,7 @@ def _start(request: MemberRequest, account: MailAccount, form: ServerForm) -> st
     if not form.is_valid() or sender is None:
         return ""
     try:
-        test = probing.start(request.membership, form.settings(sender.address))
+        test = send_probe.start(request.membership, form.settings(sender.address))
     except MailError as error:
         form.add_error(None, f"{error.sentence} {error.remedy}")
         return ""
@@ -149,7 +152,7 @@ def _show_result(request: MemberRequest, account: int, test: str) -> HttpRespons
         "test": test,
         "since": since,
         "is_new": _is_new(request),
-        "result": results.of_test(request.membership, account, test, since),
+        "result": probe_result.result_of_test(request.membership, account, test, since),
     }
     response = render(request, RESULT, context)
     response["Cache-Control"] = "no-store"
@@ -164,8 +167,8 @@ def sending_save(request: MemberRequest, account: int) -> HttpResponse:
     mail_account = own_account(request, account)
     test = _test_id(request.POST.get("test", ""))
     page = org_url(request, "sending_server", account) + _suffix(request)
-    tested = probing.settings_of(test, request.membership)
-    probe = probing.result(test, request.membership)
+    tested = send_probe.settings_of(test, request.membership)
+    probe = send_probe.result(test, request.membership)
     key = f"probe:sending:{test}:saved:{request.membership.pk}"
     if tested is None or probe is None or tested["account"] != account:
         # The second press of the button leads where the first did.
@@ -176,10 +179,10 @@ def sending_save(request: MemberRequest, account: int) -> HttpResponse:
     if probe.state != "passed":
         messages.error(request, _("Nothing was saved, because the test has not passed."))
         return redirect(page)
-    identity = servers.settle(mail_account, request.user, tested)
+    identity = servers.save_tested_server(mail_account, request.user, tested)
     response = _after_saving(request, mail_account, identity)
     transaction.on_commit(partial(cache.set, key, response["Location"], probes.KEEP_SECONDS))
-    transaction.on_commit(partial(probing.forget, test))
+    transaction.on_commit(partial(send_probe.forget, test))
     return response
 
 
@@ -190,7 +193,7 @@ def sending_relay(request: MemberRequest, account: int) -> HttpResponse:
     mail_account = own_account(request, account)
     if servers.relay() is None:
         raise Http404
-    servers.settle_relay(mail_account, request.user)
+    servers.save_relay_server(mail_account, request.user)
     return _after_saving(request, mail_account, sender_of(mail_account))
 
 
@@ -204,4 +207,4 @@ def _after_saving(request: MemberRequest, account: MailAccount, identity: Identi
     if identities.why_not(identity) == "":
         messages.success(request, _("“%(name)s” can send now.") % {"name": account.name})
         return redirect(destination)
-    return codes.confirm_next(request, identity, destination, _suffix(request))
+    return verification_codes.confirm_next(request, identity, destination, _suffix(request))

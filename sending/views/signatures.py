@@ -15,17 +15,17 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts import access
 from accounts.access import MemberRequest
 from accounts.models import MailAccount
-from sending import signatures as services
-from sending.forms.writing import DisclaimerForm, SignatureForm
+from sending.compose import signatures as services
+from sending.compose.signatures import SignatureError
+from sending.forms.signatures_and_templates import DisclaimerForm, SignatureForm
 from sending.models import Disclaimer, Identity, Signature
-from sending.signatures import SignatureError
-from sending.views.common import org_url, own_account
+from sending.views.shared import org_url, own_account
 
 FORM_METHODS: Final = ["GET", "HEAD", "POST"]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SignatureRow:
     """One signature in the list, and which addresses begin with it."""
 
     signature: Signature
@@ -44,9 +44,9 @@ def signatures(request: MemberRequest) -> HttpResponse:
     return render(request, "settings/writing/signatures.html", {"accounts": rows})
 
 
-def _row(signature: Signature, account: MailAccount) -> Row:
+def _row(signature: Signature, account: MailAccount) -> SignatureRow:
     own = list(account.identities.all())
-    return Row(
+    return SignatureRow(
         signature,
         " · ".join(line for line in services.render(signature, html=False).split("\n") if line.strip())[:200],
         [each.address for each in own if each.signature_new_id == signature.pk],

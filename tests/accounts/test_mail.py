@@ -7,8 +7,8 @@ from django.core import mail as outgoing
 from django.utils import translation
 
 from accounts import mail, tenancy
-from accounts.failures import describe
 from accounts.models import MailAccount
+from accounts.servers.failures import describe
 from tests import factories
 
 

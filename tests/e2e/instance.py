@@ -15,10 +15,11 @@ from pathlib import Path
 
 import psycopg
 
-from mailhub import demo, embedded
+from mailhub import demo
 from mailhub.demo.maildrop import with_crlf
-from mailhub.embedded_home import LocalEnv
-from mailhub.embedded_process import LOOPBACK, free_port, wait_until
+from mailhub.embedded import servers
+from mailhub.embedded.home import LocalEnv
+from mailhub.embedded.process import LOOPBACK, free_port, wait_until
 from mailhub.supervisor import end_leftovers
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,7 +72,7 @@ class Instance:
             self._reader.join(timeout=10)
             process.stdout.close()
         end_leftovers(self.home)
-        embedded.remove(self.home)
+        servers.remove(self.home)
         assert code is None, f"it ended by itself with code {code}:\n{self.output[-4000:]}"
         assert "Traceback" not in self.output, self.output[-8000:]
 

@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from mailhub.embedded_process import wait_until
+from mailhub.embedded.process import wait_until
 from tests.e2e import browser as chromium
 from tests.e2e import walks
 from tests.e2e.instance import Instance

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from mailhub.embedded_process import wait_until
+from mailhub.embedded.process import wait_until
 from tests.e2e import browser as chromium
 from tests.e2e import walks
 from tests.e2e.instance import Instance

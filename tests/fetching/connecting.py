@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from accounts import probes, tenancy
+from accounts import tenancy
 from accounts.models import MailAccount
-from accounts.probes import Probe
-from fetching import probing
+from accounts.servers import probes
+from accounts.servers.probes import Probe
+from fetching.connect import probe
 
 CONNECT = "/o/acme/settings/accounts/connect/"
 TEST = f"{CONNECT}test/"
@@ -21,8 +22,8 @@ FORM = {
 
 def ended(test: str, state: str = "passed", **fields) -> None:
     """The worker has come to an end with the test."""
-    done = [{"name": name, "seconds": 0.1, "detail": ""} for name in fields.pop("done", probing.STEPS)]
-    probes.write(probing.KIND, test, Probe(state=state, steps=done, seconds=1.4, **fields))
+    done = [{"name": name, "seconds": 0.1, "detail": ""} for name in fields.pop("done", probe.STEPS)]
+    probes.write(probe.KIND, test, Probe(state=state, steps=done, seconds=1.4, **fields))
 
 
 def accounts_of(acme) -> list[MailAccount]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from accounts import services as account_services
 from accounts import tenancy
 from accounts.models import MailAccount
-from fetching import engine, schedule
+from fetching.connect.services import change_settings
+from fetching.engine import run
 from fetching.models import FetchSettings, FetchState, RemoteMessage
-from fetching.services import change_settings
-from fetching.sources import Limits
+from fetching.protocols import open_source
+from fetching.scheduler import claims
+from fetching.source import Limits
 from mailbox import services
 from mailbox.models import Message
 from quotas.models import StorageMeter
@@ -18,10 +20,10 @@ QUICK = Limits(connect=5, greeting=5, command=5, session=30)
 LETTERS = [factories.letter(f"Letter {number}", body=f"{number}\r\n.dot\r\n" * 20) for number in range(5)]
 
 
-def fetch(account: MailAccount) -> engine.Outcome:
-    claim = schedule.claim_now(account.organization_id, account.pk)
+def fetch(account: MailAccount) -> run.Outcome:
+    claim = claims.claim_now(account.organization_id, account.pk)
     assert claim is not None
-    return engine.fetch(claim, limits=QUICK)
+    return run.fetch(claim, open_source, limits=QUICK)
 
 
 def stored(account: MailAccount) -> list[bytes]:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from accounts.failures import MailError
-from accounts.transport import Credentials, ServerAddress
-from fetching.pop3_source import Pop3Source
-from fetching.sources import Limits
+from accounts.servers.failures import MailError
+from accounts.servers.transport import Credentials, ServerAddress
+from fetching.pop3.source import Pop3Source
+from fetching.source import Limits
 from tests.servers.loopback import PATIENCE, LoopbackServer
 
 USERNAME, PASSWORD = "ada@example.org", "correct horse"

@@ -10,7 +10,7 @@ from django.utils import translation
 
 from accounts import tenancy
 from accounts.models import MailAccount
-from mailbox import folders, names, services, storing
+from mailbox import bulk_insert, folders, names, services
 from mailbox.models import Folder, Message
 from quotas import services as quotas
 from tests import factories
@@ -153,10 +153,10 @@ def test_what_is_stored_while_the_folder_is_deleted_is_not_lost(account):
         finally:
             connection.close()
 
-    incoming = storing.prepare(letter("While"))
+    incoming = bulk_insert.prepare(letter("While"))
     thread = threading.Thread(target=delete)
     with tenancy.scope(account.organization_id):
-        storing.store(target, [incoming])
+        bulk_insert.store(target, [incoming])
         quotas.charge(account.organization_id, incoming.size, messages=1, account_id=account.pk)
         thread.start()
         wait_for_a_waiting_lock()

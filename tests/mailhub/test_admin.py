@@ -11,8 +11,8 @@ from django.urls import reverse
 
 from accounts import services, tenancy
 from accounts.models import Invitation, MailAccount, Organization, User
+from fetching.connect.services import change_defaults
 from fetching.models import FetchDefaults, FetchRun, FetchSettings, FetchState, MailServer
-from fetching.services import change_defaults
 from mailbox import models as mailbox_models
 from quotas.models import LedgerEntry, Plan, StorageMeter, Subscription
 from tests import factories

@@ -17,8 +17,8 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts import tenancy
-from fetching import schedule
 from fetching.models import FetchState
+from fetching.scheduler import claims
 from tools.bench import generate, report
 from tools.bench.__main__ import BENCHES
 from tools.bench.delay import HOST, slow_line
@@ -178,13 +178,13 @@ def test_made_accounts_are_what_the_dispatcher_looks_for(db):
         generate.accounts(execute, 0, 30)
         generate.accounts(execute, 30, 2_050)
         assert FetchState.objects.count() == 2_050
-        assert schedule.claim_due(100) == []
+        assert claims.claim_due(100) == []
         chosen = [generate.account_of_server(server, 1) for server in (0, 1, 999)]
         states = FetchState.objects.filter(pk__in=chosen)
         assert len(set(states.values_list("server", flat=True))) == 3
         assert set(states.values_list("account__host", flat=True)) == {f"pop{n}.example" for n in (0, 1, 999)}
         states.update(next_run_at=timezone.now() - timedelta(minutes=1))
-        assert {claim.account_id for claim in schedule.claim_due(100)} == set(chosen)
+        assert {claim.account_id for claim in claims.claim_due(100)} == set(chosen)
 
 
 # ── The soak ────────────────────────────────────────────────────────────────

@@ -236,11 +236,11 @@ class TestFetch:
         assert PASSWORD not in out.getvalue()
 
     def test_an_account_that_is_paused_is_not_fetched(self, acme, connected, server):
-        from fetching import schedule
         from fetching.models import FetchState
+        from fetching.scheduler import claims
 
         with tenancy.scope(acme.pk):
-            schedule.pause(FetchState.objects.get())
+            claims.pause(FetchState.objects.get())
         sessions = server.counters["sessions"]
         assert refused("fetch", str(connected))["class"] == "busy"
         assert server.counters["sessions"] == sessions

@@ -23,9 +23,9 @@ import pytest
 import yaml
 from django.conf import settings
 
-from mailhub import embedded
-from mailhub.embedded_home import ServerFolder, postgres_software
-from mailhub.embedded_postgres import PostgresServer
+from mailhub.embedded import servers
+from mailhub.embedded.home import ServerFolder, postgres_software
+from mailhub.embedded.postgres import PostgresServer
 
 ROOT = Path(__file__).resolve().parents[2]
 APPLICATION = ("migrate", "web", "fetch", "slow", "send", "work", "beat")
@@ -300,4 +300,4 @@ def test_the_database_script_makes_a_role_without_powers(compose: dict[str, Any]
             assert role.fetchone() == (False, False, False, False)
             connection.execute("CREATE EXTENSION pg_trgm")
     finally:
-        embedded.remove(home)
+        servers.remove(home)

@@ -12,11 +12,11 @@ from django.template import Context, Template
 from django.test import RequestFactory
 from django.utils import timezone, translation
 
-from accounts import tenancy
+from accounts import formats, tenancy
 from accounts.models import MailAccount
 from fetching.models import FetchState
 from mailbox.models import Folder
-from mailhub import formats, side
+from mailhub.pages import sidebar
 from mailhub.templatetags.mailhub import storage_tone
 from tests import factories
 
@@ -49,9 +49,9 @@ def test_sizes_are_said_as_people_say_them(value, words):
 
 
 def test_numbers_follow_the_language():
-    assert formats.count(1_234_567) == "1,234,567"
+    assert formats.number(1_234_567) == "1,234,567"
     with translation.override("id"):
-        assert formats.count(1_234_567) == "1.234.567"
+        assert formats.number(1_234_567) == "1.234.567"
         assert formats.size(16_400_000_000) == "16,4 GB"
 
 
@@ -73,7 +73,7 @@ def test_numbers_follow_the_language():
     ],
 )
 def test_near_times(delta, words):
-    assert formats.near(NOW + delta, NOW) == words
+    assert formats.relative_time(NOW + delta, NOW) == words
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_days_are_counted_in_the_readers_time_zone():
     ],
 )
 def test_spans(duration, words):
-    assert formats.span(duration) == words
+    assert formats.short_duration(duration) == words
 
 
 def test_an_icon_is_silent_unless_it_has_a_label():
@@ -122,9 +122,9 @@ def test_an_icon_is_silent_unless_it_has_a_label():
 
 
 def test_a_tile_shows_the_letter_and_colour_of_its_account():
-    account = MailAccount(name="<b>", email="a@b.example", hue="teal")
+    account = MailAccount(name="<b>", email="a@b.example", color="teal")
     assert render('{% tile account "l" %}', account=account) == (
-        '<span class="tile tile-l" data-hue="teal" aria-hidden="true">&lt;</span>'
+        '<span class="tile tile-l" data-color="teal" aria-hidden="true">&lt;</span>'
     )
 
 
@@ -177,7 +177,7 @@ def test_the_side_panel_counts_unread_and_opens_one_account(acme, alice, account
     factories.deliver(other, factories.letter("Read"), is_read=True)
     membership = factories.membership(acme, alice)
     with tenancy.scope(acme.pk):
-        first, second = side.accounts_of(membership, other.pk)
+        first, second = sidebar.accounts_of(membership, other.pk)
     assert (first.account, first.unread, first.is_open, first.folders) == (account, 2, False, [])
     assert (second.account, second.unread, second.is_open) == (other, 0, True)
     assert [folder.role for folder in second.folders] == ["inbox", "drafts", "sent", "spam", "trash"]
@@ -188,7 +188,7 @@ def test_the_side_panel_costs_three_queries(acme, alice, django_assert_num_queri
         factories.connect(acme, alice, name=name, email=f"{name}@post.example")
     membership = factories.membership(acme, alice)
     with tenancy.scope(acme.pk), django_assert_num_queries(3):
-        side.accounts_of(membership, None)
+        sidebar.accounts_of(membership, None)
 
 
 def test_banners_name_what_only_the_person_can_mend(acme, alice, bob, account):
@@ -203,7 +203,7 @@ def test_banners_name_what_only_the_person_can_mend(acme, alice, bob, account):
         states.filter(account=others).update(status=status.FAILED, error_code="authentication_failed")
         states.filter(account=full).update(status=status.PAUSED_QUOTA, waiting_messages=38)
         states.filter(account=retrying).update(status=status.BACKING_OFF, error_code="timeout")
-        troubles = side.troubles_of(membership)
+        troubles = sidebar.troubles_of(membership)
     assert [trouble.account for trouble in troubles.stopped] == [account]
     assert f"/{account.pk}/" in troubles.stopped[0].url
     assert (troubles.is_full, troubles.waiting) == (True, 38)
@@ -212,9 +212,9 @@ def test_banners_name_what_only_the_person_can_mend(acme, alice, bob, account):
 def test_banners_are_silent_when_all_is_well(acme, alice, account):
     membership = factories.membership(acme, alice)
     with tenancy.scope(acme.pk):
-        troubles = side.troubles_of(membership)
+        troubles = sidebar.troubles_of(membership)
     assert (troubles.stopped, troubles.is_full) == ([], False)
 
 
 def test_every_folder_has_an_icon():
-    assert set(side.FOLDER_ICONS) == set(Folder.Role)
+    assert set(sidebar.FOLDER_ICONS) == set(Folder.Role)

@@ -18,9 +18,9 @@ import psycopg
 import pytest
 from django.conf import settings
 
-from mailhub import embedded
-from mailhub.embedded_home import LocalEnv
-from mailhub.embedded_process import command_line, free_port, port_answers, started_at, wait_until
+from mailhub.embedded import servers
+from mailhub.embedded.home import LocalEnv
+from mailhub.embedded.process import command_line, free_port, port_answers, started_at, wait_until
 from mailhub.management.commands import up
 from mailhub.supervisor import Supervisor, end_leftovers, running_supervisor, stop_running
 
@@ -74,7 +74,7 @@ class Run:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("up") / "home"
     yield folder
-    embedded.remove(folder)
+    servers.remove(folder)
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def run_up(home: Path) -> Iterator[Callable[..., Run]]:
             run.process.kill()
             run.end()
     end_leftovers(home)
-    embedded.stop(home)
+    servers.stop(home)
 
 
 def processes_of(home: Path) -> list[str]:
@@ -133,13 +133,13 @@ class TestWhole:
         run.process.send_signal(signal.SIGINT)
         assert run.end() == 0, run.output
         assert everything_ended(home, run.port), processes_of(home)
-        assert embedded.running(home) == (False, False), "it had started the servers, so it stops them"
+        assert servers.running(home) == (False, False), "it had started the servers, so it stops them"
         assert "Traceback" not in run.output
 
     def test_a_later_start_repeats_nothing_and_leaves_running_servers_alone(
         self, home: Path, run_up: Callable[..., Run]
     ) -> None:
-        embedded.ensure(home, {})
+        servers.ensure(home, {})
         made = home / "static" / "staticfiles.json"
         before = made.stat().st_mtime_ns if made.exists() else None  # absent if this test runs alone
         run = run_up()
@@ -148,7 +148,7 @@ class TestWhole:
         run.process.send_signal(signal.SIGTERM)
         assert run.end() == 0
         assert everything_ended(home, run.port)
-        assert embedded.running(home) == (True, True), "somebody else had started them"
+        assert servers.running(home) == (True, True), "somebody else had started them"
 
     def test_a_taken_port_is_named(self, home: Path, run_up: Callable[..., Run]) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taker:
@@ -158,7 +158,7 @@ class TestWhole:
         assert f"Port {port} is used by another program" in run.output
         assert f"PORT={port + 1}" in run.output
         assert everything_ended(home, port)
-        assert embedded.running(home) == (False, False)
+        assert servers.running(home) == (False, False)
 
     def test_a_killed_run_does_not_block_the_next(self, home: Path, run_up: Callable[..., Run]) -> None:
         first = run_up()
@@ -173,9 +173,7 @@ class TestWhole:
         second.process.send_signal(signal.SIGINT)
         assert second.end() == 0
         assert everything_ended(home, second.port)
-        assert embedded.running(home) == (False, False), (
-            "nobody else was left to stop the first run's servers"
-        )
+        assert servers.running(home) == (False, False), "nobody else was left to stop the first run's servers"
 
     def test_one_program_that_dies_ends_all(self, home: Path, run_up: Callable[..., Run]) -> None:
         run = run_up()

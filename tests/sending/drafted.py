@@ -8,7 +8,7 @@ from typing import Any
 from accounts import tenancy
 from accounts.models import MailAccount
 from mailbox.models import Message
-from sending import beginning, drafts
+from sending.compose import draft_creation, drafts
 from sending.models import Draft, DraftFile
 from tests import factories
 
@@ -43,8 +43,8 @@ def begin(
     membership = factories.membership(account.organization, account.owner)
     with tenancy.scope(account.organization_id):
         found = Message.objects.get(pk=original) if original else None
-        begun = beginning.start(membership, account, kind, found, **options)
-        return drafts.of(membership, begun.draft.pk)
+        begun = draft_creation.create_draft(membership, account, kind, found, **options)
+        return drafts.find_draft(membership, begun.draft.pk)
 
 
 def kept(draft: Draft) -> Draft:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from email.message import Message
 from typing import Any
 
-from mailbox.bodies import unflow
-from mailbox.parsing import Body, Parsed, parse, read_body
-from sending.composing import Address, Letter, compose
+from mailbox.mime.bodies import unflow
+from mailbox.mime.parsing import Body, Parsed, parse, read_body
+from sending.message.build import Address, Letter, compose
 
 NOW = datetime(2026, 11, 23, 9, 42, tzinfo=timezone(timedelta(hours=7)))
 ADA = Address("Ada Lovelace", "ada@example.org")

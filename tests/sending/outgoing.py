@@ -13,11 +13,11 @@ from django.utils import timezone
 from accounts import tenancy
 from accounts.models import MailAccount
 from mailbox.models import Folder, Message
-from sending import claims, delivery, outbox, sent_copies
-from sending.claims import Claim
-from sending.composing import Address, Letter
+from sending.message.build import Address, Letter
 from sending.models import Identity, OutgoingMessage, OutgoingRecipient, OutgoingServer
-from sending.smtp_client import deliver
+from sending.outbox import claims, delivery, outbox, sent_copies
+from sending.outbox.claims import Claim
+from sending.smtp.client import deliver
 from tests import factories
 from tests.sending.sessions import BOB, EVE, LIMITS, PASSWORD, USERNAME
 from tests.sending.settled import settle
@@ -93,8 +93,8 @@ def send(account: MailAccount, carry=carry) -> str:
 
 
 def file_copies() -> None:
-    for organization, outgoing in sent_copies.due(100):
-        sent_copies.file(organization, outgoing)
+    for organization, outgoing in sent_copies.due_copies(100):
+        sent_copies.file_copy(organization, outgoing)
 
 
 def fresh(outgoing: OutgoingMessage) -> OutgoingMessage:

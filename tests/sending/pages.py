@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from html import unescape
 
-from accounts import probes, tenancy
+from accounts import tenancy
 from accounts.models import MailAccount
-from accounts.probes import Probe
-from sending import probing, proofs, tasks
+from accounts.servers import probes
+from accounts.servers.probes import Probe
+from sending import tasks
+from sending.identities import address_verification, probe
 from sending.models import Identity, OutgoingServer
 from tests import factories
 
@@ -36,8 +38,8 @@ def page_about(identity: Identity, what: str = "") -> str:
 
 def ended(test: str, state: str = "passed", **fields) -> None:
     """The worker has come to an end with the test."""
-    done = [{"name": name, "seconds": 0.1, "detail": ""} for name in fields.pop("done", probing.STEPS)]
-    probes.write(probing.KIND, test, Probe(state=state, steps=done, seconds=1.4, **fields))
+    done = [{"name": name, "seconds": 0.1, "detail": ""} for name in fields.pop("done", probe.STEPS)]
+    probes.write(probe.KIND, test, Probe(state=state, steps=done, seconds=1.4, **fields))
 
 
 def server_of(account: MailAccount) -> OutgoingServer | None:
@@ -55,4 +57,4 @@ def code_for(membership, queued, outbox) -> str:
 
 def is_proven(membership, address: str) -> bool:
     with tenancy.scope(membership.organization_id):
-        return proofs.is_proven(membership, address)
+        return address_verification.is_proven(membership, address)

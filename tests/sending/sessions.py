@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from accounts.failures import MailError
-from accounts.transport import Credentials, ServerAddress
-from sending.smtp_client import Delivery, Envelope, Limits, Verdict, deliver, probe
+from accounts.servers.failures import MailError
+from accounts.servers.transport import Credentials, ServerAddress
+from sending.smtp.client import Delivery, Envelope, Limits, Verdict, deliver, probe
 from tests.servers.loopback import PATIENCE, LoopbackServer
 
 USERNAME, PASSWORD = "ada@example.org", "correct horse"

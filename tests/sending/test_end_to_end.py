@@ -13,12 +13,15 @@ import pytest
 from django.utils import timezone
 
 from accounts import tenancy
-from fetching import engine, schedule
+from fetching.engine import run
+from fetching.protocols import open_source
+from fetching.scheduler import claims
 from mailbox import services
+from mailbox.mime.parsing import attachment
 from mailbox.models import Message
-from mailbox.parsing import attachment
-from sending import outbox, tasks
-from sending.composing import Attachment, InlineImage
+from sending import tasks
+from sending.message.build import Attachment, InlineImage
+from sending.outbox import outbox
 from tests import factories
 from tests.mailbox.letters import PNG
 from tests.sending.outgoing import BOB, EVE, fresh, identity_of, in_sent, letter_of, recipients, states
@@ -140,8 +143,8 @@ def test_through_dovecot_and_fetched_again_it_is_the_stored_copy(acme, alice, bo
         box = factories.connect(
             acme, bob, email=EVE, username="eve", password=secret, port=server.pop3s, encryption="ssl"
         )
-        claim = schedule.claim_now(box.organization_id, box.pk)
-        assert engine.fetch(claim).stored == 1
+        claim = claims.claim_now(box.organization_id, box.pk)
+        assert run.fetch(claim, open_source).stored == 1
     (copy,) = in_sent(account)
     with tenancy.scope(account.organization_id):
         received = Message.objects.get(account=box)

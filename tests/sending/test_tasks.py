@@ -8,7 +8,8 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from sending import claims, delivery, tasks
+from sending import tasks
+from sending.outbox import claims, delivery
 from tests.sending.outgoing import BOB, EVE, carry, change, claim, fresh, in_sent, queue, sender
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +39,7 @@ def test_what_is_due_soon_is_ordered_once_it_is_committed(
 ):
     with django_capture_on_commit_callbacks(execute=True):
         outgoing = queue(ada, due_at=timezone.now() + timedelta(seconds=seconds))
-        tasks.order(outgoing)
+        tasks.schedule_sending(outgoing)
         assert ordered == []
     if waits == "not ordered":
         assert ordered == []

@@ -47,7 +47,7 @@ def connect(slug: str, owner: str) -> None:
     from accounts import tenancy
     from accounts.models import Membership, Organization
     from accounts.services import add_mail_account
-    from fetching.services import change_settings
+    from fetching.connect.services import change_settings
 
     organization = Organization.objects.get(slug=slug)
     ids = []
@@ -75,8 +75,10 @@ def fetch(account: int, times: int, how: str) -> None:
 
     from accounts import tenancy
     from accounts.models import MailAccount
-    from fetching import engine, schedule
+    from fetching.engine import run
     from fetching.models import FetchState
+    from fetching.protocols import open_source
+    from fetching.scheduler import claims as fetch_claims
 
     with tenancy.system():
         organization = MailAccount.objects.values_list("organization", flat=True).get(pk=account)
@@ -87,13 +89,13 @@ def fetch(account: int, times: int, how: str) -> None:
                     listed_at=F("listed_at") - timedelta(days=1)
                 )
             elif how == "anew":
-                schedule.look_again(account)
+                fetch_claims.look_again(account)
         stored, more = 0, True
         wall, cpu = time.perf_counter(), time.process_time()
         while more:
-            claim = schedule.claim_now(organization, account)
+            claim = fetch_claims.claim_now(organization, account)
             assert claim is not None, "the account is paused or held by somebody else"
-            outcome = engine.fetch(claim)
+            outcome = run.fetch(claim, open_source)
             if outcome.error or outcome.state != "done":
                 sys.exit(f"session of account {account}: {outcome}")
             stored, more = stored + outcome.stored, outcome.more
@@ -106,11 +108,11 @@ def fetch(account: int, times: int, how: str) -> None:
 
 def tick(limit: int) -> None:
     """The dispatcher's one statement, once for each line on stdin; prints seconds and how many it claimed."""
-    from fetching import schedule
+    from fetching.scheduler import claims as fetch_claims
 
     for _ in sys.stdin:
         started = time.perf_counter()
-        claims = schedule.claim_due(limit)
+        claims = fetch_claims.claim_due(limit)
         say({"seconds": time.perf_counter() - started, "claimed": len(claims)})
 
 

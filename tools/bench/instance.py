@@ -15,9 +15,9 @@ from typing import Any
 
 import psycopg
 
-from mailhub.embedded_home import LocalEnv, ServerFolder
-from mailhub.embedded_postgres import PostgresServer
-from mailhub.embedded_valkey import ValkeyServer
+from mailhub.embedded.home import LocalEnv, ServerFolder
+from mailhub.embedded.postgres import PostgresServer
+from mailhub.embedded.valkey import ValkeyServer
 from tools.bench.peers import Box
 from tools.bench.processes import Failed, tree_cpu
 
@@ -76,7 +76,7 @@ class Instance:
 
     def stop(self) -> None:
         """End this home's servers and remove what they kept elsewhere."""
-        self._run([sys.executable, "-m", "mailhub.embedded", "remove"])
+        self._run([sys.executable, "-m", "mailhub", "remove"])
 
     def connect(
         self, boxes: Sequence[Box], *, slug: str = "", due: bool = False, delete: Sequence[bool] = ()

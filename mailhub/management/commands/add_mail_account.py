@@ -9,11 +9,11 @@ from django.core.validators import validate_email
 
 from accounts import tenancy
 from accounts.models import MailAccount, Membership, Organization
+from accounts.servers.transport import Credentials, ServerAddress
 from accounts.services import add_mail_account
-from accounts.transport import Credentials, ServerAddress
-from fetching import probing
-from fetching.assignment import Delete
-from fetching.services import change_settings
+from fetching.connect import probe
+from fetching.connect.services import change_settings
+from fetching.scheduler.job import Delete
 from mailhub.management.operator import OperatorCommand, Refused, read_password
 
 
@@ -50,7 +50,7 @@ class Command(OperatorCommand):
         if membership is None:
             raise Refused("not_found", f"{options['owner']} is not a member of {organization.slug}.")
         password = read_password(options["password_stdin"])
-        messages, size = probing.check(
+        messages, size = probe.check(
             ServerAddress(options["host"], options["port"], options["encryption"]),
             Credentials(options["username"], password),
         )

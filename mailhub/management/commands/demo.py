@@ -13,7 +13,7 @@ from accounts.models import MailAccount, Membership, Organization, Role, User
 from accounts.services import add_mail_account, found_organization
 from mailhub import demo
 from mailhub.demo.people import ORGANIZATION, PASSWORD, PEOPLE, STAFF
-from sending import servers
+from sending.identities import servers
 from sending.models import OutgoingServer
 
 
@@ -46,10 +46,10 @@ class Command(BaseCommand):
                         "encryption": MailAccount.Encryption.SSL,
                         "username": box.username,
                         "password": box.password,
-                        "hue": "teal",
+                        "color": "teal",
                     },
                 )
-                servers.settle(account, alice, _sending(provider, box))
+                servers.save_tested_server(account, alice, _sending(provider, box))
 
 
 def _sending(provider: demo.Details, box: demo.DemoMailbox) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from mailbox import exporting
+from mailbox import export
 from mailhub.management.accounts import find_account
 from mailhub.management.operator import OperatorCommand, Refused
 
@@ -26,7 +26,7 @@ class Command(OperatorCommand):
     def answer(self, **options: Any) -> dict[str, Any]:
         """How many messages and bytes were written."""
         account = find_account(options["id"])
-        write = exporting.write_eml if options["format"] == "eml" else exporting.write_mbox
+        write = export.write_eml if options["format"] == "eml" else export.write_mbox
         try:
             options["output"].mkdir(parents=True, exist_ok=True)
             messages, size = write(account, options["output"])

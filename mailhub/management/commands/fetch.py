@@ -6,9 +6,11 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from accounts.failures import describe
-from fetching import engine, schedule
-from fetching.sessions import Outcome
+from accounts.servers.failures import describe
+from fetching.engine import run
+from fetching.engine.session import Outcome
+from fetching.protocols import open_source
+from fetching.scheduler import claims
 from mailhub.management.accounts import find_account
 from mailhub.management.operator import OperatorCommand, Refused
 
@@ -28,10 +30,10 @@ class Command(OperatorCommand):
         account = find_account(options["id"])
         total = Outcome()
         while True:
-            claim = schedule.claim_now(account.organization_id, account.pk)
+            claim = claims.claim_now(account.organization_id, account.pk)
             if claim is None:
                 raise Refused("busy", "The account is paused, or being fetched by a worker.")
-            outcome = engine.fetch(claim)
+            outcome = run.fetch(claim, open_source)
             total.listed, total.state, total.error = outcome.listed, outcome.state, outcome.error
             total.stored += outcome.stored
             total.bytes += outcome.bytes

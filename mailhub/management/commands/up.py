@@ -21,8 +21,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from accounts.models import Organization
-from mailhub import embedded
-from mailhub.embedded_process import LOOPBACK, port_answers, wait_until
+from mailhub.embedded import servers
+from mailhub.embedded.process import LOOPBACK, port_answers, wait_until
 from mailhub.supervisor import Child, Supervisor, end_leftovers, running_supervisor
 
 READY_SECONDS = 120  # a start takes seconds, on a machine that has nothing else to do
@@ -49,7 +49,7 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.default_int_handler)
         # After a killed run, its servers are ours to stop too: nobody else knows of them.
-        ours = any(embedded.started_here(home)) or was_left
+        ours = any(servers.started_here(home)) or was_left
         supervisor = Supervisor(home, self._line, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
         supervisor.register()
         try:
@@ -64,7 +64,7 @@ class Command(BaseCommand):
         finally:
             supervisor.stop()
             if ours:
-                embedded.stop(home)
+                servers.stop(home)
         if dead is not None:
             self._fail(dead)
 

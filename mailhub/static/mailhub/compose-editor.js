@@ -1,7 +1,7 @@
-/* The editor of formatted letters (rich.js); its text goes into the hidden field of the form, and pictures are uploaded
+/* The editor of formatted letters (editor.js); its text goes into the hidden field of the form, and pictures are uploaded
    first. */
 
-import { basics, keep, link, mark, showMarks } from "./rich.js";
+import { basics, keep, link, mark, showMarks } from "./editor.js";
 
 const form = document.getElementById("composer");
 const place = document.getElementById("writing");

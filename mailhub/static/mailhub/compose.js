@@ -99,7 +99,7 @@ function showSignatures({ signature, signatures }) {
 
 function showSender(radio) {
   const item = radio.closest(".menu-item");
-  form.dataset.hue = item.dataset.hue;
+  form.dataset.color = item.dataset.color;
   const summary = form.querySelector("[data-from] summary");
   summary.querySelector(".tile")?.remove();
   summary.prepend(item.querySelector(".tile").cloneNode(true));

@@ -5,18 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from fetching.pop3 import (
-    NEED_DATA,
-    Connection,
-    ConnectionClosed,
-    Event,
-    Message,
-    MessageChunk,
-    MessageEnd,
-    RemoteProtocolError,
-    commands,
-)
+from fetching.pop3 import commands
 from fetching.pop3.commands import Command
+from fetching.pop3.connection import NEED_DATA, Connection
+from fetching.pop3.errors import RemoteProtocolError
+from fetching.pop3.events import ConnectionClosed, Event, Message, MessageChunk, MessageEnd
 
 TRAILING = b"+OK trailing\r\n"
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from fetching.pop3 import Capabilities, RemoteProtocolError, commands
-from fetching.pop3.capabilities import MAX_CAPABILITIES
+from fetching.pop3 import commands
+from fetching.pop3.capabilities import MAX_CAPABILITIES, Capabilities
+from fetching.pop3.errors import RemoteProtocolError
 from tests.fetching.pop3.feeding import byte_by_byte, connection, whole
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fetching.pop3 import LocalProtocolError, commands
+from fetching.pop3 import commands
+from fetching.pop3.errors import LocalProtocolError
 
 
 @pytest.mark.parametrize(

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from fetching.pop3 import (
-    NEED_DATA,
-    Connection,
+from fetching.pop3 import commands
+from fetching.pop3.connection import NEED_DATA, Connection, State
+from fetching.pop3.errors import LocalProtocolError, RemoteProtocolError, UnexpectedEnd
+from fetching.pop3.events import (
     ConnectionClosed,
     Continuation,
     Err,
     Greeting,
-    LocalProtocolError,
     Message,
     Ok,
-    RemoteProtocolError,
     Sizes,
     Stat,
-    State,
-    UnexpectedEnd,
     UniqueIds,
-    commands,
 )
 from tests.fetching.pop3.feeding import byte_by_byte, connection, events, signed_in, talk, trailing, whole
 

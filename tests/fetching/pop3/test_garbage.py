@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fetching.pop3 import Connection, ConnectionClosed, RemoteProtocolError, State, UnexpectedEnd, commands
+from fetching.pop3 import commands
+from fetching.pop3.connection import Connection, State
+from fetching.pop3.errors import RemoteProtocolError, UnexpectedEnd
+from fetching.pop3.events import ConnectionClosed
 from tests.fetching.pop3.feeding import connection, events, outcome, signed_in
 
 FRAGMENTS = st.sampled_from(

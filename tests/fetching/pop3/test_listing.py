@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fetching.pop3 import NEED_DATA, RemoteProtocolError, Sizes, UniqueIds, commands, listing
+from fetching.pop3 import commands, listing
+from fetching.pop3.connection import NEED_DATA
+from fetching.pop3.errors import RemoteProtocolError
+from fetching.pop3.events import Sizes, UniqueIds
 from tests.fetching.pop3.feeding import blocks, byte_by_byte, signed_in, trailing, whole
 
 ODD_ROWS = [

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fetching.pop3 import Capabilities, login
+from fetching.pop3 import login
+from fetching.pop3.capabilities import Capabilities
 
 STAMP = b"<1.2@example.org>"
 ALL = Capabilities(user=True, sasl=frozenset({"PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "NTLM"}))

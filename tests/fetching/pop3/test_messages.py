@@ -6,17 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fetching.pop3 import (
-    NEED_DATA,
-    Message,
-    MessageChunk,
-    MessageEnd,
-    MessageTooLarge,
-    RemoteProtocolError,
-    State,
-    buffer,
-    commands,
-)
+from fetching.pop3 import buffer, commands
+from fetching.pop3.connection import NEED_DATA, State
+from fetching.pop3.errors import MessageTooLarge, RemoteProtocolError
+from fetching.pop3.events import Message, MessageChunk, MessageEnd
 from tests.fetching.pop3.feeding import blocks, byte_by_byte, merged, signed_in, trailing, whole
 
 

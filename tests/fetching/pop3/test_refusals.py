@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fetching.pop3 import Err, commands, refusals
+from fetching.pop3 import commands, refusals
+from fetching.pop3.events import Err
 from fetching.pop3.refusals import DAY, LIMIT_PAUSE, Refusal
 from tests.fetching.pop3.feeding import signed_in, talk
 

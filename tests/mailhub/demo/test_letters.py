@@ -15,7 +15,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from mailbox.parsing import parse
+from mailbox.mime.parsing import parse
 from mailhub.demo.letters import build
 from mailhub.demo.letters.days import SATURDAY, SUNDAY, coming, month_before, written
 from mailhub.demo.letters.writing import Desk, flowed, prose, simple_html

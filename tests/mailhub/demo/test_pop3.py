@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from accounts.failures import MailError
-from accounts.transport import Credentials, ServerAddress
-from fetching.pop3_source import Pop3Source
-from fetching.sources import Limits
+from accounts.servers.failures import MailError
+from accounts.servers.transport import Credentials, ServerAddress
+from fetching.pop3.source import Pop3Source
+from fetching.source import Limits
 from mailhub import demo
 from tests.mailhub.demo.server import ALICE, AWKWARD, Running, retrieved
 

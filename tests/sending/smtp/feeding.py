@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from sending.smtp import Connection, RemoteProtocolError, Reply, commands
+from sending.smtp import commands
 from sending.smtp.commands import Command
+from sending.smtp.connection import Connection
+from sending.smtp.errors import RemoteProtocolError
+from sending.smtp.replies import Reply
 
 
 def opened() -> Connection:

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from sending.smtp import Connection, LocalProtocolError, RemoteProtocolError, State, UnexpectedEnd, commands
+from sending.smtp import commands
+from sending.smtp.connection import Connection, State
+from sending.smtp.errors import LocalProtocolError, RemoteProtocolError, UnexpectedEnd
 from tests.sending.smtp.feeding import in_content, opened, outcome, talk
 
 ALL = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from accounts.failures import FAILURES
+from accounts.servers.failures import FAILURES
 from sending.smtp import refusals
 from sending.smtp.refusals import DAY, HOUR
 from sending.smtp.replies import Reply, ReplyReader

@@ -1,0 +1,1 @@
+"""Provider presets: the table, the guides for people, and the lookup."""

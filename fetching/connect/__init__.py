@@ -1,0 +1,1 @@
+"""Settings of an account: forms, the connection test, and saving."""

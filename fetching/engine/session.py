@@ -1,0 +1,100 @@
+"""What the steps of one session share: its assignment, its connection, its claim's heartbeat, what it has done."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from accounts.servers.transport import Credentials, ServerAddress
+from fetching.engine.ledger import Difference, Remote
+from fetching.scheduler import claims, run_log
+from fetching.scheduler.claims import Claim
+from fetching.scheduler.job import FetchJob
+from fetching.source import Limits, Source
+from quotas.models import StorageMeter
+
+Connect = Callable[[ServerAddress, Credentials, Limits, bool], Source]
+"""Opens a Source; the last argument says whether commands may be pipelined."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one session did; sizes in bytes, `more` when the next session should follow at once."""
+
+    state: str = "done"
+    listed: int = 0
+    stored: int = 0
+    bytes: int = 0
+    deleted: int = 0
+    seconds: float = 0.0
+    error: str = ""
+    more: bool = False
+    unchanged: bool = False  # the server had nothing new, so nothing was listed
+    stopped: bool = False  # fetching has ended until the owner does something
+    following: Claim | None = None  # the next account of the same server, claimed for whoever ran this one
+
+
+@dataclass(slots=True)
+class Session:
+    """One session. `run_id` is its row in the history, 0 while it has none."""
+
+    job: FetchJob
+    connect: Connect
+    limits: Limits
+    hand_over: bool = False  # claim the next account of the server at the end
+    source: Source = field(init=False)
+    run_id: int = field(init=False)
+    outcome: Outcome = field(default_factory=Outcome)
+    difference: Difference = field(default_factory=Difference)
+    waiting: list[Remote] = field(default_factory=list)  # no space for these
+    held_back: int = 0  # wanted, but more than one cycle may bring
+    has_failures: bool = False  # the server refused something, so a later session must ask again
+
+    def open(self) -> None:
+        """Connect and sign in. Raises MailError."""
+        job = self.job
+        self.source = self.connect(job.address, job.credentials, self.limits, job.pipelining)
+
+    def __post_init__(self) -> None:
+        self.run_id = self.job.run_id
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A short transaction in the tenant's scope that renews the lease first. Raises LeaseLost."""
+        with claims.short_scope(self.job.organization_id):
+            claims.renew(self.job.claim)
+            yield
+
+    @contextmanager
+    def heartbeat(self) -> Iterator[None]:
+        """Keep the lease while this thread waits for the server and writes nothing."""
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.wait(claims.HEARTBEAT_SECONDS):
+                try:
+                    with self.transaction():
+                        pass
+                except claims.LeaseLost:
+                    self.source.close()  # wakes the one that waits
+                    return
+
+        thread = threading.Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def free_space(self) -> int:
+        """Bytes the organization's plan has left. Within a transaction."""
+        meter = StorageMeter.objects.filter(organization=self.job.organization_id).first()
+        return meter.free if meter else 0
+
+    def begin_run(self) -> None:
+        """Write the run into the history, unless it is there. Within a transaction."""
+        if not self.run_id:
+            self.run_id = run_log.start_run(self.job.organization_id, self.job.account_id)

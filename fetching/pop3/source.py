@@ -1,0 +1,303 @@
+"""A Source over POP3: the protocol of `fetching.pop3` on a `Transport`, with every failure as a MailError."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Final, Self
+
+from accounts.servers.failures import MailError
+from accounts.servers.transport import Credentials, OnStep, ServerAddress, StepClock, Transport
+from fetching.pop3 import commands, refusals, session
+from fetching.pop3.capabilities import Capabilities
+from fetching.pop3.commands import Command
+from fetching.pop3.dialogue import Dialogue
+from fetching.pop3.events import Err, Event, Message, MessageChunk, MessageEnd, Ok, Sizes, Stat, UniqueIds
+from fetching.source import HEADER_LIMIT, Limits, ListedMessage, Listing, RetrievedMessage
+
+# How much may be asked for ahead: enough to keep a line of 50 ms busy, little enough to throw away when the
+# session is left early.
+WINDOW: Final = 64
+WINDOW_BYTES: Final = 4 * 1024 * 1024
+UNKNOWN_SIZE: Final = 64 * 1024
+# Of what TOP brings; some servers send whole messages (R22).
+KEPT_OF_TOP: Final = HEADER_LIMIT
+# Asking for more stops when this share of the session is left: what is under way must still arrive, and QUIT.
+RESERVE: Final = 0.1
+FAREWELL_SECONDS: Final = 5.0
+
+
+class Pop3Source:
+    """A signed-in POP3 session; see `fetching.source.Source` for what its methods promise."""
+
+    def __init__(
+        self, dialogue: Dialogue, offered: Capabilities, clock: StepClock, *, pipelining: bool = True
+    ) -> None:
+        # Nothing at all is what is known of a server without CAPA.
+        is_silent = offered == Capabilities()
+        self.current: int | None = None
+        self.login_delay = offered.login_delay
+        self.can_top = offered.top or is_silent
+        self.has_uidl = offered.uidl or is_silent
+        self.out_of_time = False
+        self._dialogue = dialogue
+        self._clock = clock
+        self._offered = offered
+        self._window = WINDOW if offered.pipelining and pipelining else 1
+        self._tops_are_whole = False  # seen so
+        self._sizes: dict[int, int] = {}
+        self._confirmed: bool | None = None  # what quit() found, None before it
+
+    @classmethod
+    def open(
+        cls,
+        address: ServerAddress,
+        credentials: Credentials,
+        limits: Limits,
+        on_step: OnStep | None = None,
+        *,
+        pipelining: bool = True,
+    ) -> Self:
+        """Connect, secure and sign in.
+
+        `pipelining=False` waits for each reply before the next command even where the server offers not to:
+        for one that has been out of step before (R21).
+
+        `on_step` hears of resolved, connected, secure (not without encryption), greeting and signed_in, in
+        this order; later `listing` reports uidl and listed.
+        """
+        clock = StepClock(on_step)
+        transport = Transport(
+            address, limits, on_resolved=lambda found: clock.done("resolved", found), protocol="pop3"
+        )
+        clock.done("connected")
+        try:
+            dialogue = Dialogue(transport, credentials, limits)
+            offered = session.open_session(dialogue, address.encryption, credentials, clock)
+        except BaseException:
+            transport.close()
+            raise
+        return cls(dialogue, offered, clock, pipelining=pipelining)
+
+    # ── What is there ───────────────────────────────────────────────────────
+
+    def listing(self, *, need_uidl: bool = True) -> Listing:
+        """All messages by UIDL and LIST, in order of their numbers."""
+        uidls: UniqueIds | None = None
+        sizes = Sizes([])
+        self._clock.lap()
+        for _ in self._each([commands.uidl(), commands.list_sizes()]):
+            match self._dialogue.reply():
+                case UniqueIds() as uidls:
+                    self._clock.done("uidl")
+                case Sizes() as sizes:
+                    pass
+                case Err() as err if err.command.name == "UIDL" and self._cannot_uidl(err):
+                    if need_uidl:
+                        raise MailError("uidl_missing")
+                case Err() as err:
+                    raise self._refused(err)
+        listing = _paired(uidls, sizes)
+        self._sizes = {row.number: row.size for row in listing.rows if row.size is not None}
+        self._clock.done("listed", f"{len(listing.rows)} {sum(self._sizes.values())}")
+        return listing
+
+    def _cannot_uidl(self, err: Err) -> bool:
+        # Refused although offered is a trouble of today, not a server that cannot.
+        return not self._offered.uidl and not refusals.is_about_session(err)
+
+    def last_uidl(self, number: int) -> bytes | None:
+        """The unique-id by UIDL with an argument."""
+        self._dialogue.drain()
+        match self._dialogue.ask(commands.uidl(number)):
+            case UniqueIds(rows=[(answered, uidl)]) if answered == number:
+                return uidl
+        return None
+
+    def stat(self) -> tuple[int | None, int | None]:
+        """Number and size by STAT."""
+        self._dialogue.drain()
+        event = self._dialogue.ask(commands.stat())
+        if isinstance(event, Err):
+            if refusals.is_about_session(event):
+                raise self._refused(event)
+            return None, None  # nobody needs it who can list
+        assert isinstance(event, Stat)
+        return event.count, event.size
+
+    def noop(self) -> None:
+        """NOOP."""
+        self._ask(commands.noop())
+
+    # ── Messages ────────────────────────────────────────────────────────────
+
+    def retrieve(self, numbers: Iterable[int]) -> Iterator[RetrievedMessage]:
+        """Messages by RETR, pipelined where the server allows it."""
+        for command in self._each(map(commands.retr, numbers)):
+            yield self._message(command.number)
+
+    def top(self, number: int, lines: int) -> RetrievedMessage:
+        """The beginning of a message by TOP."""
+        self._dialogue.drain()
+        self._dialogue.send([commands.top(number, lines)])
+        return self._beginning(number)
+
+    def tops(self, numbers: Iterable[int], lines: int = 0) -> Iterator[RetrievedMessage]:
+        """Beginnings by TOP, pipelined where the server allows it."""
+        for command in self._each(commands.top(number, lines) for number in numbers):
+            yield self._beginning(command.number)
+
+    def delete(self, numbers: Iterable[int]) -> list[int]:
+        """Mark by DELE, pipelined where the server allows it."""
+        acknowledged = []
+        try:
+            for command in self._each(map(commands.dele, numbers)):
+                if isinstance(self._dialogue.reply(), Ok):
+                    acknowledged.append(command.number)
+        except MailError as error:
+            if error.code == "protocol_error":
+                self._say_farewell()
+            raise
+        return acknowledged
+
+    def _message(self, number: int, keep: int | None = None) -> RetrievedMessage:
+        """The reply that is due; with `keep` only its first bytes, without there is a file for a large one."""
+        self.current = number
+        event = self._dialogue.reply()
+        match event:
+            case Message():
+                retrieved = RetrievedMessage(number, len(event.data), event.data[:keep])
+            case Err():
+                if refusals.is_about_session(event):
+                    self.current = None
+                    raise self._refused(event)
+                retrieved = RetrievedMessage(
+                    number, error=MailError("protocol_error", self._dialogue.words(event))
+                )
+            case _ if keep is None:
+                retrieved = self._spool(number, event)
+            case _:
+                retrieved = self._cut(number, event, keep)
+        self.current = None
+        return retrieved
+
+    def _beginning(self, number: int) -> RetrievedMessage:
+        retrieved = self._message(number, KEPT_OF_TOP)
+        self._tops_are_whole |= retrieved.size > KEPT_OF_TOP
+        return retrieved
+
+    def _cut(self, number: int, event: Event, keep: int) -> RetrievedMessage:
+        """The beginning of a reply that comes in pieces; the rest is read and thrown away."""
+        kept = bytearray()
+        while isinstance(event, MessageChunk):
+            kept += event.data[: keep - len(kept)]
+            event = self._dialogue.event()
+        assert isinstance(event, MessageEnd)
+        return RetrievedMessage(number, event.size, bytes(kept))
+
+    def _spool(self, number: int, event: Event) -> RetrievedMessage:
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - the receiver closes it
+        try:
+            while isinstance(event, MessageChunk):
+                file.write(event.data)
+                event = self._dialogue.event()
+            assert isinstance(event, MessageEnd)
+            file.seek(0)
+        except BaseException:
+            file.close()
+            raise
+        return RetrievedMessage(number, event.size, file=file)
+
+    def _each(self, wanted: Iterable[Command]) -> Iterator[Command]:
+        """Send the commands, as many ahead as allowed; yields each when its reply is the next to be read."""
+        self._dialogue.drain()
+        drained, rest, waiting, size = self._dialogue.drained, iter(wanted), deque[Command](), 0
+        while True:
+            if not waiting or (len(waiting) <= self._window // 2 and size <= WINDOW_BYTES // 2):
+                batch, size = self._batch(rest, len(waiting), size)
+                waiting += batch
+            if not waiting:
+                return
+            command = waiting.popleft()
+            size -= self._cost(command)
+            yield command
+            if self._dialogue.drained != drained:
+                raise RuntimeError("going on after another command has thrown the rest away")
+
+    def _batch(self, rest: Iterator[Command], ahead: int, size: int) -> tuple[list[Command], int]:
+        """Send what fits into the window; returns it, and the bytes that are then on their way."""
+        batch: list[Command] = []
+        while ahead + len(batch) < self._window and size < WINDOW_BYTES:
+            command = next(rest, None)
+            if command is None:
+                break
+            if command.number and self._is_late():
+                self.out_of_time = True
+                break
+            batch.append(command)
+            size += self._cost(command)
+        if batch:
+            self._dialogue.send(batch)
+        return batch, size
+
+    def _cost(self, command: Command) -> int:
+        if command.name == "RETR" or (command.name == "TOP" and self._tops_are_whole):
+            return self._sizes.get(command.number, UNKNOWN_SIZE)
+        return 0
+
+    def _is_late(self) -> bool:
+        return self._dialogue.transport.seconds_left < RESERVE * self._dialogue.limits.session
+
+    # ── The end ─────────────────────────────────────────────────────────────
+
+    def quit(self) -> bool:
+        """QUIT, once; further calls return what the first one did."""
+        if self._confirmed is None:
+            self._confirmed = False
+            if not self._dialogue.broken:
+                with suppress(MailError):
+                    self._dialogue.drain()
+                    self._confirmed = isinstance(self._dialogue.ask(commands.quit_()), Ok)
+            self.close()
+        return self._confirmed
+
+    def close(self) -> None:
+        """Drop the line."""
+        self._dialogue.broken = True
+        self._dialogue.transport.close()
+
+    def _say_farewell(self) -> None:
+        """QUIT to a server out of step: what it acknowledged may go, or the mailbox would never shrink."""
+        transport = self._dialogue.transport
+        with suppress(MailError):
+            transport.send(commands.quit_().line)
+            transport.begin_reply(FAREWELL_SECONDS)
+            while transport.receive():
+                pass
+
+    def _ask(self, command: Command) -> Event:
+        self._dialogue.drain()
+        event = self._dialogue.ask(command)
+        if isinstance(event, Err):
+            raise self._refused(event)
+        return event
+
+    def _refused(self, err: Err) -> MailError:
+        return self._dialogue.refused(refusals.command(err), err)
+
+
+def _paired(uidls: UniqueIds | None, sizes: Sizes) -> Listing:
+    """UIDL and LIST put together by message number, never by position: either may leave rows out."""
+    names = dict(uidls.rows) if uidls else {}
+    if uidls and len(names) < len(uidls.rows):
+        # Two names for one number: neither can be trusted.
+        named = Counter(number for number, _ in uidls.rows)
+        names = {number: uidl if named[number] == 1 else None for number, uidl in names.items()}
+    bytes_of = dict(sizes.rows)
+    rows = [
+        ListedMessage(number, names.get(number), bytes_of.get(number))
+        for number in sorted(names.keys() | bytes_of)
+    ]
+    return Listing(rows, uidls is not None, sizes.damaged + (uidls.damaged if uidls else 0))

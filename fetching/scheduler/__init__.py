@@ -1,0 +1,1 @@
+"""Who is fetched when: claims, jobs, outcomes, the run log, retention."""

@@ -1,0 +1,83 @@
+"""What the pages of this app share: one's own account, addresses, starting a fetch, going back."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django_htmx.http import HttpResponseClientRefresh
+
+from accounts.access import MemberRequest
+from accounts.formats import date_and_time
+from accounts.models import MailAccount
+from fetching import tasks
+from fetching.models import FetchState
+from fetching.scheduler import claims
+from fetching.status import account_status, missing_messages
+
+
+def own_account(request: MemberRequest, account_id: int) -> MailAccount:
+    """The member's own account with its fetch state and settings, or 404."""
+    accounts = MailAccount.objects.visible_to(request.membership).select_related(
+        "fetch_state", "fetch_settings", "organization"
+    )
+    return get_object_or_404(accounts, pk=account_id)
+
+
+def head_context(account: MailAccount) -> dict[str, Any]:
+    """What the head of every page about one account shows: how it stands, and how much of its mail is not here."""
+    return {
+        "account": account,
+        "status": account_status.status_of(account, account_status.outages([account])),
+        "missing_messages": missing_messages.missing_counts([account]).get(account.pk, 0),
+    }
+
+
+def org_url(request: MemberRequest, name: str, *args: Any) -> str:
+    """`reverse` within the organization of the request."""
+    return reverse(name, args=[request.membership.organization.slug, *args])
+
+
+def is_htmx(request: MemberRequest) -> bool:
+    """Whether htmx asks, for a part of a page."""
+    return bool(getattr(request, "htmx", False))
+
+
+def start_fetch(account: MailAccount) -> bool:
+    """Claim the account and queue its fetch for after the commit; False while a worker has it."""
+    claim = claims.claim_now(account.organization_id, account.pk)
+    if claim is None:
+        return False
+    transaction.on_commit(partial(tasks.queue, claim))
+    return True
+
+
+def why_not_now(account: MailAccount) -> str:
+    """Why `start_fetch` was refused just now, and what to do."""
+    state, name = FetchState.objects.get(account=account), {"name": account.name}
+    if state.status == FetchState.Status.PAUSED:
+        return _("“%(name)s” is paused. Resume it to fetch its mail.") % name
+    if state.is_fetching:
+        return _("Mail of “%(name)s” is being fetched already.") % name
+    if state.not_before and state.not_before > timezone.now():
+        return _("Your provider allows the next fetch at %(when)s.") % {
+            "when": date_and_time(state.not_before)
+        }
+    return _("Another account is fetching this mailbox at the moment. Try again in a minute.")
+
+
+def back(request: MemberRequest) -> HttpResponse:
+    """To the page the button was on; to the cards when that is not known."""
+    if is_htmx(request):
+        return HttpResponseClientRefresh()
+    came_from = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(came_from, {request.get_host()}):
+        came_from = org_url(request, "accounts")
+    return HttpResponseRedirect(came_from)

@@ -1,0 +1,1 @@
+"""HTML of mail made safe to show; pure."""

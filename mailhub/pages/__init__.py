@@ -1,0 +1,1 @@
+"""The pages that need every app: home, sidebar, account cards, console, storage."""

@@ -1,0 +1,1 @@
+"""Writing: drafts, attachments, signatures, templates."""

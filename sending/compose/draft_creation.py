@@ -1,0 +1,170 @@
+"""How a draft begins: empty, as an answer, or with a message that is passed on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.formats import full_date
+from accounts.models import MailAccount, Membership
+from mailbox import services
+from mailbox.mime.bodies import unflow
+from mailbox.mime.headers import Address
+from mailbox.mime.parsing import Body, Parsed, parse, read_body
+from mailbox.models import Message
+from sending.compose import attachments, letter, signatures
+from sending.identities import identities
+from sending.message import addresses, recipients, reply_rules
+from sending.models import Draft, Identity
+
+Kind = Draft.Kind
+
+# One that nobody has written into goes after so long.
+UNTOUCHED = timedelta(days=1)
+# An answer shows the pictures of its quote again, unless that would make it large.
+PICTURES_OF_AN_ANSWER = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class NewDraft:
+    """A new draft, and the names of files that had no room in it."""
+
+    draft: Draft
+    left_out: list[str]
+
+
+def create_draft(
+    membership: Membership,
+    account: MailAccount,
+    kind: str = Kind.NEW,
+    original: Message | None = None,
+    *,
+    as_file: bool = False,
+) -> NewDraft:
+    """Begin a draft from an account; `as_file` passes the message on untouched, as an attachment."""
+    with transaction.atomic():
+        stale = Draft.objects.filter(account=account, is_touched=False)
+        stale.filter(created_at__lt=timezone.now() - UNTOUCHED).delete()
+        if original is None:
+            return NewDraft(_create(account, identities.default_for(account), kind, {}), [])
+        raw = services.raw_bytes(original)
+        parsed = parse(raw)
+        identity = _addressed(account, parsed) or identities.default_for(account)
+        values = _fields(membership, parsed, kind) | {"original": original}
+        if kind == Kind.FORWARD and as_file:
+            draft = _create(account, identity, kind, values)
+            return NewDraft(draft, attachments.carry(draft, [reply_rules.as_attachment(raw, parsed.subject)]))
+        carried = _carried(raw, kind)
+        known = {image.content_id for image in carried.images}
+        values |= _quote(parsed, read_body(raw), kind, known)
+        draft = _create(account, identity, kind, values)
+        return NewDraft(draft, attachments.carry(draft, [*carried.images, *carried.attachments]))
+
+
+def _carried(raw: bytes, kind: str) -> reply_rules.CarriedParts:
+    """What goes along: everything with a message that is passed on, small pictures of the text with an answer."""
+    found = reply_rules.carried(raw)
+    if kind == Kind.FORWARD:
+        return found
+    is_small = sum(len(image.content) for image in found.images) <= PICTURES_OF_AN_ANSWER
+    return reply_rules.CarriedParts((), found.images if is_small else ())
+
+
+def _create(account: MailAccount, identity: Identity | None, kind: str, values: dict[str, object]) -> Draft:
+    return Draft.objects.create(
+        organization_id=account.organization_id,
+        account=account,
+        identity=identity,
+        kind=kind,
+        signature=signatures.for_draft(identity, kind) if identity else None,
+        **values,
+    )
+
+
+def _addressed(account: MailAccount, parsed: Parsed) -> Identity | None:
+    """The sender address that the message was written to, if mail may be sent from it."""
+    named = {addresses.key(each.address) for each in (*parsed.to, *parsed.cc)}
+    rows = account.identities.select_related("account__outgoing_server").order_by(
+        "-is_default", "position", "pk"
+    )
+    return next(
+        (each for each in rows if addresses.key(each.address) in named and not identities.why_not(each)), None
+    )
+
+
+def _fields(membership: Membership, parsed: Parsed, kind: str) -> dict[str, object]:
+    """Recipients, subject and thread."""
+    if kind == Kind.FORWARD:
+        # RFC 5322 has no field for what is passed on; many programs thread it by References, as an answer.
+        return {"subject": reply_rules.forward_subject(parsed.subject)[:1000]}
+    own = identities.own_addresses(membership)
+    to, cc = reply_rules.reply_recipients(parsed, own, to_all=kind == Kind.REPLY_ALL)
+    thread = reply_rules.thread_of(parsed)
+    return {
+        "to": recipients.write_recipients(to),
+        "cc": recipients.write_recipients(cc),
+        "subject": reply_rules.reply_subject(parsed.subject)[:1000],
+        "in_reply_to": thread.in_reply_to,
+        "references": list(thread.references),
+    }
+
+
+# ── The quote ───────────────────────────────────────────────────────────────
+def _quote(parsed: Parsed, body: Body, kind: str, known: set[str]) -> dict[str, object]:
+    """What is answered or passed on, both as HTML and as plain text."""
+    text = _plain(body)
+    fragment = (
+        letter.quotable(body.html, known.__contains__)
+        if body.html is not None
+        else reply_rules.html_of_text(text)
+    )
+    if kind == Kind.FORWARD:
+        heading, fields = f"---------- {_('Forwarded message')} ----------", _details(parsed)
+        return {
+            "quote_html": reply_rules.forwarded_html(fragment, heading, fields),
+            "quote_text": reply_rules.forwarded_text(text, heading, fields),
+        }
+    line = _attribution(parsed)
+    return {
+        "quote_html": reply_rules.quoted_html(fragment, line),
+        "quote_text": reply_rules.quoted_text(text, line),
+    }
+
+
+def _plain(body: Body) -> str:
+    if not (body.text or "").strip():
+        return letter.text_of(body.html or "")
+    text = (body.text or "").replace("\r\n", "\n").replace("\r", "\n").rstrip()
+    if not body.is_flowed:
+        return text
+    return "\n".join(f"{'>' * depth}{' ' if depth else ''}{line}" for depth, line in unflow(text.split("\n")))
+
+
+def _attribution(parsed: Parsed) -> str:
+    name = parsed.from_name or parsed.from_address or _("Unknown sender")
+    if parsed.date is None:
+        return _("%(name)s wrote:") % {"name": name}
+    return _("On %(date)s, %(name)s wrote:") % {"date": full_date(parsed.date), "name": name}
+
+
+def _details(parsed: Parsed) -> list[tuple[str, str]]:
+    """The header of a message that is passed on, as far as it has one."""
+    fields = [
+        (_("From"), _people([Address(parsed.from_name, parsed.from_address)])),
+        (_("Date"), full_date(parsed.date) if parsed.date else parsed.date_text),
+        (_("Subject"), parsed.subject),
+        (_("To"), _people(parsed.to)),
+        (_("Cc"), _people(parsed.cc)),
+    ]
+    return [(label, value) for label, value in fields if value]
+
+
+def _people(people: Iterable[Address]) -> str:
+    return ", ".join(
+        f"{each.name} <{each.address}>" if each.name else each.address for each in people
+    ).strip()

@@ -1,0 +1,1 @@
+"""As whom and by which server an account sends."""

@@ -1,0 +1,1 @@
+"""A message as bytes (RFC 5322): built from what a person wrote; pure."""

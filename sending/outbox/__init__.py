@@ -1,0 +1,1 @@
+"""Messages on their way: frozen, claimed, delivered, and what became of them."""

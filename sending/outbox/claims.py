@@ -1,0 +1,201 @@
+"""Who sends which message, and when: claims with a time to live, seats at a server, one message of an account at once.
+
+Whoever may send a message holds a claim: a token in its row that is good until a time. A worker that dies leaves it to
+run out: before the hand-over the message waits again, after it nobody can know and its owner decides.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from django.db import DatabaseError, connection
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from accounts import tenancy
+from sending.models import OutgoingMessage
+
+logger = logging.getLogger(__name__)
+
+# A claimed message waits in the queue so long before it is claimed again.
+QUEUE_SECONDS: Final = 120
+# While it is being sent the claim is renewed at least every HEARTBEAT.
+RUN_SECONDS: Final = 60
+HEARTBEAT_SECONDS: Final = 15
+# Messages at a time that go to one server, over all organizations; Mailhub's relay counts as one server.
+SEATS: Final = 4
+# A message whose workers died so often waits before it takes another one along.
+DEATHS: Final = 3
+DEATH_PAUSE: Final = "interval '1 hour'"
+# What has failed for a day is given up. RFC 5321, 4.5.4.1 asks for longer, but a person is there who wants to know.
+GIVE_UP_HOURS: Final = 24
+_LOCK = 4_242_002
+
+State = OutgoingMessage.State
+_NOW = "statement_timestamp()"
+
+
+class ClaimLost(Exception):
+    """Somebody else is responsible for the message now, or its owner has decided: send nothing, write nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to send one message: good while `token` is in its row."""
+
+    organization_id: int
+    outgoing_id: int
+    account_id: int
+    token: str
+
+
+@contextmanager
+def short_scope(organization_id: int) -> Iterator[None]:
+    """A scope that gives the connection back to the pool afterwards, because talking to a server comes next."""
+    try:
+        with tenancy.scope(organization_id):
+            yield
+    finally:
+        if not connection.in_atomic_block:
+            connection.close()
+
+
+@contextmanager
+def _everybody() -> Iterator[None]:
+    # Seats are counted over all organizations.
+    try:
+        with tenancy.system():
+            yield
+    finally:
+        if not connection.in_atomic_block:
+            connection.close()
+
+
+# ── Claiming ────────────────────────────────────────────────────────────────
+def claim_due(limit: int, account_id: int | None = None) -> list[Claim]:
+    """Claim up to `limit` messages that are due, or the next one of an account.
+
+    One of each account, in turns of organizations, as many at a server as it has seats. What is paused or must not
+    be asked yet stays.
+    """
+    with _everybody(), connection.cursor() as cursor:
+        # One after the other, since each counts the seats that are taken.
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        cursor.execute(_CLAIM, {"limit": limit, "account": account_id})
+        return [Claim(*row) for row in cursor.fetchall()]
+
+
+_CLAIM = f"""
+WITH active AS MATERIALIZED (
+    SELECT account_id FROM sending_outgoingmessage
+    WHERE state IN ('claimed', 'handed_over') AND claimed_until > {_NOW}),
+busy AS MATERIALIZED (
+    SELECT host, count(*) AS seats FROM active JOIN sending_outgoingserver USING (account_id) GROUP BY host),
+due AS MATERIALIZED (
+    SELECT DISTINCT ON (message.account_id) message.id, message.organization_id, message.due_at, server.host
+    FROM sending_outgoingmessage AS message JOIN sending_outgoingserver AS server USING (account_id)
+    WHERE message.state IN ('queued', 'refused_temporary') AND message.due_at <= {_NOW}
+        AND (%(account)s::bigint IS NULL OR message.account_id = %(account)s::bigint)
+        AND server.paused_since IS NULL AND (server.not_before IS NULL OR server.not_before <= {_NOW})
+        AND message.account_id NOT IN (SELECT account_id FROM active)
+    ORDER BY message.account_id, message.due_at, message.id),
+turns AS (
+    SELECT *, row_number() OVER (PARTITION BY organization_id ORDER BY due_at, id) AS turn FROM due),
+seated AS (
+    SELECT turns.*, coalesce(busy.seats, 0)
+        + row_number() OVER (PARTITION BY turns.host ORDER BY turn, due_at, turns.id) AS seat
+    FROM turns LEFT JOIN busy ON busy.host = turns.host),
+taken AS (
+    SELECT message.id FROM sending_outgoingmessage AS message JOIN seated USING (id)
+    WHERE seat <= {SEATS} AND message.state IN ('queued', 'refused_temporary')
+    ORDER BY turn, seated.due_at LIMIT %(limit)s FOR UPDATE OF message SKIP LOCKED)
+UPDATE sending_outgoingmessage AS message
+SET state = 'claimed', claim_token = gen_random_uuid(),
+    claimed_until = {_NOW} + make_interval(secs => {QUEUE_SECONDS})
+FROM taken WHERE message.id = taken.id
+RETURNING message.organization_id, message.id, message.account_id, message.claim_token::text"""
+
+
+# ── Claims that ran out ─────────────────────────────────────────────────────
+def expire() -> None:
+    """What a dead worker has left: not handed over, it waits again; handed over, it was maybe sent.
+
+    The token of the latter stays: a worker that was only slow may still say how it ended (`sending.outbox.delivery`).
+    """
+    with _everybody(), connection.cursor() as cursor:
+        cursor.execute(_GIVE_UP)
+        cursor.execute(_AGAIN)
+        cursor.execute(_MAYBE)
+
+
+_AGAIN = f"""
+UPDATE sending_outgoingmessage SET state = 'queued', claim_token = NULL, claimed_until = NULL,
+    due_at = CASE WHEN attempts < {DEATHS} THEN due_at ELSE {_NOW} + {DEATH_PAUSE} END
+WHERE state = 'claimed' AND claimed_until <= {_NOW}"""
+# Its workers have been dying for a day.
+_GIVE_UP = f"""
+WITH ended AS (
+    UPDATE sending_outgoingmessage AS message SET state = CASE WHEN EXISTS (
+            SELECT FROM sending_outgoingrecipient AS recipient
+            WHERE recipient.outgoing_id = message.id AND recipient.state IN ('accepted', 'bounced'))
+            THEN 'accepted' ELSE 'refused' END,
+        claim_token = NULL, claimed_until = NULL, error_code = 'internal', error_text = '',
+        finished_at = {_NOW}, needs_owner = kind <> 'vacation'
+    WHERE state = 'claimed' AND claimed_until <= {_NOW} AND tried_since <= {_NOW} - interval '{GIVE_UP_HOURS} hours'
+    RETURNING id)
+UPDATE sending_outgoingrecipient AS recipient SET state = 'refused', failure = 'internal'
+FROM ended WHERE recipient.outgoing_id = ended.id AND recipient.state IN ('waiting', 'refused_temporary')"""
+_MAYBE = f"""
+WITH ended AS (
+    UPDATE sending_outgoingmessage SET state = 'unknown', claimed_until = NULL, needs_owner = kind <> 'vacation',
+        error_code = 'maybe_sent', error_text = '', finished_at = {_NOW}
+    WHERE state = 'handed_over' AND claimed_until <= {_NOW}
+    RETURNING id)
+UPDATE sending_outgoingrecipient AS recipient SET state = 'unknown', failure = 'maybe_sent'
+FROM ended WHERE recipient.outgoing_id = ended.id AND recipient.state IN ('waiting', 'refused_temporary')"""
+
+
+# ── Holding a claim ─────────────────────────────────────────────────────────
+def own(claim: Claim, *states: str) -> QuerySet[OutgoingMessage]:
+    """The claim's message while it is in one of these states; must run in the claim's scope."""
+    return OutgoingMessage.objects.filter(
+        pk=claim.outgoing_id, claim_token=uuid.UUID(claim.token), state__in=states
+    )
+
+
+def hold(claim: Claim, *states: str, **values: Any) -> None:
+    """Renew the claim, and write `values` with it; must run in the claim's scope. Raises ClaimLost."""
+    held = own(claim, *states).filter(claimed_until__gt=Now())
+    if not held.update(claimed_until=Now() + timedelta(seconds=RUN_SECONDS), **values):
+        raise ClaimLost
+
+
+@contextmanager
+def heartbeat(claim: Claim) -> Iterator[None]:
+    """Keep the claim while this thread waits for a server. A lost one is found out at the hand-over, or is late."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(HEARTBEAT_SECONDS):
+            try:
+                with short_scope(claim.organization_id):
+                    hold(claim, State.CLAIMED, State.HANDED_OVER)
+            except ClaimLost:
+                return
+            except DatabaseError:  # it may be back for the next beat
+                logger.exception("the claim of message %d was not renewed", claim.outgoing_id)
+
+    thread = threading.Thread(target=beat, daemon=True, name=f"claim {claim.outgoing_id}")
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
