@@ -14,11 +14,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts import access, services
 from accounts.access import MemberRequest
 from accounts.models import MailAccount
+from accounts.requests import org_url
 from fetching.connect.account_forms import AccountForm
 from fetching.models import FetchState
 from fetching.scheduler import claims
 from fetching.views import page_contexts
-from fetching.views.shared import back, org_url, own_account, start_fetch, why_not_now
+from fetching.views.shared import back, own_account, start_fetch, why_not_now
 from mailbox.models import Folder
 
 

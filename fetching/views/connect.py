@@ -21,6 +21,7 @@ from django_htmx.http import reswap, retarget
 from accounts import access, services
 from accounts.access import MemberRequest
 from accounts.models import MailAccount
+from accounts.requests import is_htmx, org_url
 from accounts.servers import probes
 from accounts.servers.failures import MailError
 from fetching import tasks
@@ -28,7 +29,7 @@ from fetching.connect import probe as fetch_probe
 from fetching.connect.account_forms import ConnectForm, ServerForm
 from fetching.connect.services import change_settings
 from fetching.views import page_contexts
-from fetching.views.shared import is_htmx, org_url, own_account, start_fetch
+from fetching.views.shared import own_account, start_fetch
 
 # How long a press of Save keeps a second one out, should its transaction come to nothing.
 _SAVING_SECONDS = 60

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 from accounts import access
 from accounts.access import MemberRequest
 from accounts.models import MailAccount
+from accounts.requests import org_url
 from fetching.connect.services import change_defaults, change_settings
 from fetching.connect.settings_forms import FetchSettingsForm, RulesForm
 from fetching.models import FetchRules
@@ -20,7 +21,7 @@ from fetching.scheduler import claims
 from fetching.status import deletion_preview
 from fetching.status.account_status import provider_name
 from fetching.views import page_contexts
-from fetching.views.shared import org_url, own_account, start_fetch
+from fetching.views.shared import own_account, start_fetch
 
 CONFIRM_PAGE = "settings/accounts/confirm_remote_delete.html"
 DEFAULTS_PAGE = "console/fetching.html"

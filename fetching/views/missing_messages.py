@@ -12,10 +12,11 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts import access
 from accounts.access import MemberRequest
 from accounts.formats import number
+from accounts.requests import org_url
 from fetching.connect import services
 from fetching.models import FetchState
 from fetching.status import missing_messages
-from fetching.views.shared import head_context, org_url, own_account
+from fetching.views.shared import head_context, own_account
 
 
 @access.member

@@ -12,13 +12,14 @@ from accounts.formats import number
 from accounts.models import MailAccount, Membership
 from accounts.models.mail_accounts import COLORS
 from accounts.providers import lookup
+from accounts.requests import org_url
 from accounts.servers import probe_messages, probes
 from fetching.connect import probe as fetch_probe
 from fetching.connect.account_forms import AccountForm, ConnectForm, ServerForm, initial_of
 from fetching.connect.settings_forms import FetchSettingsForm
 from fetching.status import account_status, deletion_preview
 from fetching.views import probe_result
-from fetching.views.shared import head_context, org_url
+from fetching.views.shared import head_context
 
 CONNECT_PAGE = "settings/accounts/connect.html"
 CONNECT_FORM = "settings/accounts/_connect_form.html"

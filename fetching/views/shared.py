@@ -1,4 +1,4 @@
-"""What the pages of this app share: one's own account, addresses, starting a fetch, going back."""
+"""What the pages of this app share: one's own account, the head of its pages, starting a fetch, going back."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import Any
 
 from django.db import transaction
 from django.http import HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRefresh
 
+from accounts import requests
 from accounts.access import MemberRequest
 from accounts.formats import date_and_time
 from accounts.models import MailAccount
@@ -25,10 +24,7 @@ from fetching.status import account_status, missing_messages
 
 def own_account(request: MemberRequest, account_id: int) -> MailAccount:
     """The member's own account with its fetch state and settings, or 404."""
-    accounts = MailAccount.objects.visible_to(request.membership).select_related(
-        "fetch_state", "fetch_settings", "organization"
-    )
-    return get_object_or_404(accounts, pk=account_id)
+    return requests.own_account(request, account_id, "fetch_state", "fetch_settings")
 
 
 def head_context(account: MailAccount) -> dict[str, Any]:
@@ -38,16 +34,6 @@ def head_context(account: MailAccount) -> dict[str, Any]:
         "status": account_status.status_of(account, account_status.outages([account])),
         "missing_messages": missing_messages.missing_counts([account]).get(account.pk, 0),
     }
-
-
-def org_url(request: MemberRequest, name: str, *args: Any) -> str:
-    """`reverse` within the organization of the request."""
-    return reverse(name, args=[request.membership.organization.slug, *args])
-
-
-def is_htmx(request: MemberRequest) -> bool:
-    """Whether htmx asks, for a part of a page."""
-    return bool(getattr(request, "htmx", False))
 
 
 def start_fetch(account: MailAccount) -> bool:
@@ -75,9 +61,9 @@ def why_not_now(account: MailAccount) -> str:
 
 def back(request: MemberRequest) -> HttpResponse:
     """To the page the button was on; to the cards when that is not known."""
-    if is_htmx(request):
+    if requests.is_htmx(request):
         return HttpResponseClientRefresh()
     came_from = request.headers.get("Referer", "")
     if not url_has_allowed_host_and_scheme(came_from, {request.get_host()}):
-        came_from = org_url(request, "accounts")
+        came_from = requests.org_url(request, "accounts")
     return HttpResponseRedirect(came_from)

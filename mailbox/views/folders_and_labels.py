@@ -14,6 +14,7 @@ from accounts.access import MemberRequest
 from accounts.formats import number
 from accounts.models import MailAccount
 from accounts.models.mail_accounts import COLOR_NAMES, COLORS
+from accounts.requests import own_account
 from mailbox import folders, labels, names
 from mailbox.models import Folder, Label
 
@@ -22,7 +23,7 @@ from mailbox.models import Folder, Label
 @require_safe
 def mail_folders(request: MemberRequest, account: int) -> HttpResponse:
     """The own folders and the labels of one account."""
-    return _page(request, _account(request, account))
+    return _page(request, own_account(request, account))
 
 
 def _page(
@@ -45,10 +46,6 @@ def _page(
         "is_managing": True,
     }
     return render(request, "mail/folders.html", context, status=422 if refusal else 200)
-
-
-def _account(request: MemberRequest, account: int) -> MailAccount:
-    return get_object_or_404(MailAccount.objects.visible_to(request.membership), pk=account)
 
 
 def _own_folder(request: MemberRequest, folder: int) -> Folder:
@@ -75,7 +72,7 @@ def _done(request: MemberRequest, account: MailAccount, said: str) -> HttpRespon
 @require_POST
 def folder_new(request: MemberRequest, account: int) -> HttpResponse:
     """Make a folder."""
-    found = _account(request, account)
+    found = own_account(request, account)
     try:
         made = folders.create_folder(found, request.POST.get("name", ""))
     except names.Refused as refusal:
@@ -120,7 +117,7 @@ def folder_delete(request: MemberRequest, folder: int) -> HttpResponse:
 @require_POST
 def label_new(request: MemberRequest, account: int) -> HttpResponse:
     """Make a label."""
-    found = _account(request, account)
+    found = own_account(request, account)
     try:
         made = labels.create_label(found, request.POST.get("name", ""), _color(request))
     except names.Refused as refusal:

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from accounts import access
 from accounts.access import MemberRequest
-from accounts.models import MailAccount
+from accounts.requests import own_account
 from mailbox.models import Folder
 from mailbox.views import list_context
 from mailbox.views.list_context import ListPage, ListPlace
@@ -31,7 +31,7 @@ def mail(request: MemberRequest) -> HttpResponse:
 @require_safe
 def mail_account(request: MemberRequest, account: int) -> HttpResponse:
     """The inbox of one account."""
-    found = get_object_or_404(MailAccount.objects.visible_to(request.membership), pk=account)
+    found = own_account(request, account)
     inbox = get_object_or_404(Folder, account=found, role=Folder.Role.INBOX)
     return redirect("folder", request.membership.organization.slug, inbox.pk)
 

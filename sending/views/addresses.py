@@ -14,12 +14,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import access
 from accounts.access import MemberRequest
 from accounts.models import MailAccount
+from accounts.requests import org_url
 from sending.forms.addresses import CodeForm, EditAddressForm, NewAddressForm, initial_of
 from sending.identities import address_verification, identities, servers
 from sending.identities.identities import IdentityError, Obstacle
 from sending.models import Identity, OutgoingServer
 from sending.views import verification_codes
-from sending.views.shared import org_url
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise

@@ -19,6 +19,7 @@ from accounts import access
 from accounts.access import MemberRequest
 from accounts.formats import full_date, time_of_day
 from accounts.models import MailAccount
+from accounts.requests import org_url, own_account
 from mailbox.html import rendering
 from mailbox.views import list_context
 from mailbox.views.message_files import visible
@@ -41,7 +42,6 @@ from sending.models import Draft, MessageTemplate, OutgoingMessage
 from sending.outbox.outbox import TooLate
 from sending.views import draft_attachments, draft_page
 from sending.views.draft_page import render_draft
-from sending.views.shared import org_url, own_account
 
 KINDS: Final = {
     "reply": Draft.Kind.REPLY,
@@ -58,7 +58,11 @@ def write(request: MemberRequest) -> HttpResponse:
     """Begin a new message, from the account at hand or the one that opens first."""
     chosen = access.number_in(request.POST.get("account", ""))
     account: MailAccount | None
-    account = list_context.default_account(request) if chosen is None else own_account(request, chosen)
+    account = (
+        list_context.default_account(request)
+        if chosen is None
+        else own_account(request, chosen, "outgoing_server")
+    )
     if account is None:
         messages.info(request, _("Connect an account first. Then you can write from it."))
         return redirect(org_url(request, "connect"))
@@ -245,7 +249,7 @@ def draft_delete(request: MemberRequest, draft: int) -> HttpResponse:
 @require_safe
 def drafts_of(request: MemberRequest, account: int) -> HttpResponse:
     """What is being written from an account, the newest first."""
-    return draft_page.show_list(request, own_account(request, account))
+    return draft_page.show_list(request, own_account(request, account, "outgoing_server"))
 
 
 @access.member

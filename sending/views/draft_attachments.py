@@ -14,10 +14,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts import access
 from accounts.access import MemberRequest
+from accounts.requests import org_url
 from sending.compose import attachments
 from sending.compose.attachments import FileError
 from sending.models import Draft, DraftFile
-from sending.views.shared import org_url
 
 FILE_CSP = "default-src 'none'; frame-ancestors 'none'; sandbox"
 

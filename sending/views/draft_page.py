@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from accounts.access import MemberRequest
 from accounts.models import MailAccount
+from accounts.requests import org_url
 from mailbox.models import Folder
 from sending.compose import attachments, letter
 from sending.forms import compose as forms
@@ -25,7 +26,6 @@ from sending.identities import address_verification, identities
 from sending.message import recipients
 from sending.models import Draft, DraftFile, Identity, MessageTemplate
 from sending.views.draft_attachments import file_url
-from sending.views.shared import org_url
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise

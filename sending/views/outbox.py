@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts import access
 from accounts.access import MemberRequest
 from accounts.models import MailAccount
+from accounts.requests import org_url, own_account
 from mailbox.views.message_files import visible
 from mailbox.views.page_fragments import render_page
 from sending import tasks
@@ -22,7 +23,6 @@ from sending.outbox import outbox as box
 from sending.outbox import status
 from sending.outbox.outbox import TooLate
 from sending.outbox.status import OutgoingDetails
-from sending.views.shared import org_url, own_account
 
 # So often the page asks again while something is under way, and while something only waits.
 BUSY_SECONDS, IDLE_SECONDS = 2, 30
@@ -47,7 +47,7 @@ def _delay(shown: list[OutgoingDetails]) -> int | None:
 @require_safe
 def outbox(request: MemberRequest, account: int) -> HttpResponse:
     """What is in the outbox of an account, the newest first; asked for again as long as something moves."""
-    mail_account = own_account(request, account)
+    mail_account = own_account(request, account, "outgoing_server")
     rows = status.with_people(box.shown(mail_account.outgoing_messages.all()))
     shown = [status.details_of(row) for row in rows.order_by("-pk")[:LIST_LIMIT]]
     context = {
@@ -151,7 +151,7 @@ def outgoing_act(request: MemberRequest, outgoing: int) -> HttpResponse:
 @require_POST
 def outbox_resume(request: MemberRequest, account: int) -> HttpResponse:
     """Try again although the last sign-in was refused: the owner may have mended it at the provider."""
-    mail_account = own_account(request, account)
+    mail_account = own_account(request, account, "outgoing_server")
     box.resume(mail_account)
     tasks.schedule_account(mail_account)
     messages.info(request, _("Sending is tried again. Mail that waits is kept whatever happens."))

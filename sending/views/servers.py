@@ -19,6 +19,7 @@ from django_htmx.http import reswap, retarget
 from accounts import access
 from accounts.access import MemberRequest
 from accounts.models import MailAccount
+from accounts.requests import is_htmx, org_url, own_account
 from accounts.servers import probes
 from accounts.servers.failures import MailError, describe
 from sending import tasks
@@ -27,7 +28,6 @@ from sending.identities import identities, server_guess, servers
 from sending.identities import probe as send_probe
 from sending.models import Identity
 from sending.views import probe_result, verification_codes
-from sending.views.shared import is_htmx, org_url, own_account
 
 PAGE: Final = "settings/sending/server.html"
 FORM: Final = "settings/sending/_server_form.html"
@@ -39,7 +39,7 @@ RESULT: Final = "settings/sending/_result.html"
 @require_safe
 def sending_server(request: MemberRequest, account: int) -> HttpResponse:
     """The settings; with `?new=1` as a step of connecting, with `?test=` how that test stands."""
-    mail_account = own_account(request, account)
+    mail_account = own_account(request, account, "outgoing_server")
     return render(request, PAGE, _context(request, mail_account))
 
 
@@ -105,7 +105,7 @@ def _test_id(text: str) -> str:
 @require_POST
 def sending_test(request: MemberRequest, account: int) -> HttpResponse:
     """Test the settings, in a worker."""
-    mail_account = own_account(request, account)
+    mail_account = own_account(request, account, "outgoing_server")
     form = ServerForm(request.POST, account=mail_account)
     test = _start(request, mail_account, form)
     if test and is_htmx(request):
@@ -139,16 +139,16 @@ def _start(request: MemberRequest, account: MailAccount, form: ServerForm) -> st
 def sending_status(request: MemberRequest, account: int, test: str) -> HttpResponse:
     """How a test stands; the part asks for itself again until it is over."""
     if not is_htmx(request):
-        page = org_url(request, "sending_server", own_account(request, account).pk)
+        page = org_url(request, "sending_server", own_account(request, account, "outgoing_server").pk)
         return redirect(f"{page}?test={_test_id(test)}#result")
-    return _show_result(request, own_account(request, account).pk, _test_id(test))
+    return _show_result(request, own_account(request, account, "outgoing_server").pk, _test_id(test))
 
 
 def _show_result(request: MemberRequest, account: int, test: str) -> HttpResponse:
     asked = request.GET.get("since", "")
     since = int(asked) if re.fullmatch(r"\d{1,12}", asked, re.ASCII) else int(time.time())
     context = {
-        "account": own_account(request, account),
+        "account": own_account(request, account, "outgoing_server"),
         "test": test,
         "since": since,
         "is_new": _is_new(request),
@@ -164,7 +164,7 @@ def _show_result(request: MemberRequest, account: int, test: str) -> HttpRespons
 @require_POST
 def sending_save(request: MemberRequest, account: int) -> HttpResponse:
     """Save what a passed test has proven."""
-    mail_account = own_account(request, account)
+    mail_account = own_account(request, account, "outgoing_server")
     test = _test_id(request.POST.get("test", ""))
     page = org_url(request, "sending_server", account) + _suffix(request)
     tested = send_probe.settings_of(test, request.membership)
@@ -190,7 +190,7 @@ def sending_save(request: MemberRequest, account: int) -> HttpResponse:
 @require_POST
 def sending_relay(request: MemberRequest, account: int) -> HttpResponse:
     """Send through Mailhub from now on."""
-    mail_account = own_account(request, account)
+    mail_account = own_account(request, account, "outgoing_server")
     if servers.relay() is None:
         raise Http404
     servers.save_relay_server(mail_account, request.user)

@@ -15,11 +15,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts import access
 from accounts.access import MemberRequest
 from accounts.models import MailAccount
+from accounts.requests import org_url, own_account
 from sending.compose import signatures as services
 from sending.compose.signatures import SignatureError
 from sending.forms.signatures_and_templates import DisclaimerForm, SignatureForm
 from sending.models import Disclaimer, Identity, Signature
-from sending.views.shared import org_url, own_account
 
 FORM_METHODS: Final = ["GET", "HEAD", "POST"]
 
@@ -59,7 +59,7 @@ def _row(signature: Signature, account: MailAccount) -> SignatureRow:
 @require_http_methods(FORM_METHODS)
 def signature_new(request: MemberRequest, account: int) -> HttpResponse:
     """A new one for an account; its addresses without any begin with it unless it is unticked."""
-    mail_account = own_account(request, account)
+    mail_account = own_account(request, account, "outgoing_server")
     form = SignatureForm(request.POST or None, account=mail_account, signature=None)
     bare = Identity.objects.filter(account=mail_account)
     form.initial["new"] = list(bare.filter(signature_new=None).values_list("pk", flat=True))

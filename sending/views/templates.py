@@ -15,12 +15,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import access
 from accounts.access import MemberRequest
+from accounts.requests import org_url
 from sending.compose import templates as services
 from sending.compose.templates import TemplateError
 from sending.forms.signatures_and_templates import TemplateForm
 from sending.message.placeholders import NAMES
 from sending.models import MessageTemplate
-from sending.views.shared import org_url
 from sending.views.text_preview import samples
 
 if TYPE_CHECKING:

@@ -15,13 +15,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import access
 from accounts.access import MemberRequest
 from accounts.models import MailAccount
+from accounts.requests import is_htmx, org_url, own_account
 from sending.forms.vacation import AwayForm
 from sending.identities import identities
 from sending.models import VacationReply
 from sending.vacation import replies as vacation_replies
 from sending.vacation import summary
 from sending.vacation.summary import VacationSummary
-from sending.views.shared import is_htmx, org_url, own_account
 
 FORM_METHODS: Final = ["GET", "HEAD", "POST"]
 
@@ -68,7 +68,7 @@ def _said(request: MemberRequest, values: dict[str, object], account: MailAccoun
 @require_http_methods(FORM_METHODS)
 def away_account(request: MemberRequest, account: int) -> HttpResponse:
     """The reply of one account."""
-    mail_account = own_account(request, account)
+    mail_account = own_account(request, account, "outgoing_server")
     return _edit(request, [mail_account], mail_account)
 
 
@@ -109,7 +109,7 @@ def away_sentence(request: MemberRequest) -> HttpResponse:
     if not is_htmx(request):
         return redirect(org_url(request, "away"))
     chosen = access.number_in(request.POST.get("about", ""))
-    account = own_account(request, chosen) if chosen is not None else None
+    account = own_account(request, chosen, "outgoing_server") if chosen is not None else None
     form = AwayForm(request.POST)
     form.is_valid()
     said = None

@@ -13,11 +13,11 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from accounts.access import MemberRequest
+from accounts.requests import org_url
 from sending import tasks
 from sending.identities import address_verification, identities
 from sending.identities.address_verification import ProofError
 from sending.models import Identity
-from sending.views.shared import org_url
 
 
 def send(request: MemberRequest, address: str) -> None:

@@ -1,4 +1,4 @@
-"""What the pages of this app share: one's own account, addresses of pages, whether htmx asks."""
+"""What views ask of a member's request: their own account, addresses within the organization, whether htmx asks."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from accounts.access import MemberRequest
 from accounts.models import MailAccount
 
 
-def own_account(request: MemberRequest, account_id: int) -> MailAccount:
-    """The member's own account with its outgoing server, or 404."""
-    accounts = MailAccount.objects.visible_to(request.membership).select_related(
-        "organization", "outgoing_server"
-    )
+def own_account(request: MemberRequest, account_id: int, *related: str) -> MailAccount:
+    """The member's own account with its organization and the rows named in `related`, or 404."""
+    accounts = MailAccount.objects.visible_to(request.membership).select_related("organization", *related)
     return get_object_or_404(accounts, pk=account_id)
 
 
