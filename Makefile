@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV = .venv/bin/python
 
 .DEFAULT_GOAL = help
-.PHONY: help setup venv run stop test faults check fmt messages bench soak screenshots lock clean
+.PHONY: help setup venv run stop test quick faults check hooks fmt messages bench soak screenshots lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,11 +25,17 @@ stop: ## End a running Mailhub, its database and its broker
 test: setup ## Run all checks and tests; ARGS="-k word" passes options to pytest
 	@$(VENV) tools/test.py $(ARGS)
 
+quick: venv ## Run the checks and the unit tests alone, in under two minutes
+	@$(VENV) tools/test.py --quick
+
 faults: venv ## Run the tests of docs/faults.md; ARGS="--times 10" repeats them
 	@$(VENV) tools/faults.py $(ARGS)
 
 check: venv ## Run the checks alone: format, lint, types, imports, templates, migrations, messages
 	@$(VENV) tools/check.py
+
+hooks: venv ## Let git run the checks of what changed before each commit
+	@git config core.hooksPath tools/hooks
 
 fmt: venv ## Format Python and templates, and fix what can be fixed
 	@$(VENV) -m ruff check --fix-only --quiet .

@@ -1,4 +1,4 @@
-"""The one screen that guards tenants: PostgreSQL row-level security, opened by `scope` (ADR 0001).
+"""Tenancy: PostgreSQL row-level security keeps organizations apart; `scope` opens one of them (ADR 1).
 
 Every table with an `organization` column carries a forced policy. Outside a scope it shows no row and takes none;
 inside `scope(id)` only that organization's. Both settings are transaction-local, so nothing leaks through a pooled
@@ -64,7 +64,7 @@ def scope(organization_id: int) -> Iterator[None]:
 
 @contextmanager
 def system() -> Iterator[None]:
-    """A transaction that sees every organization: for the dispatcher, support staff and the doors.
+    """A transaction that sees every organization: for claiming, support staff, and finding memberships.
 
     Every caller is named in tests/test_isolation.py.
     """

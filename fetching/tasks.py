@@ -1,4 +1,4 @@
-"""Tasks: doors of a few lines that take ids and may run twice."""
+"""Tasks: a few lines each, that take ids and may run twice."""
 
 from __future__ import annotations
 
@@ -77,6 +77,6 @@ def probe(probe_id: str) -> None:
 
 
 @shared_task
-def tidy() -> None:
+def delete_expired() -> None:
     """Drop history and tombstones that are old enough."""
     retention.delete_expired()

@@ -47,7 +47,7 @@ class SupportSite(UnfoldAdminSite):  # type: ignore[misc]
         return cast(AdminView, _widen(super().admin_view(everywhere, cacheable)))
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Staff sign in at the one door, with its limits on attempts; others are refused."""
+        """Staff sign in where everybody does, with its limits on attempts; others are refused."""
         if request.user.is_authenticated:
             raise PermissionDenied
         return redirect(f"{reverse('account_login')}?{urlencode({'next': reverse('admin:index')})}")

@@ -163,8 +163,16 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 4.5},
     },
     "send what is due": {"task": "sending.tasks.dispatch", "schedule": 5.0, "options": {"expires": 4.5}},
-    "tidy up": {"task": "fetching.tasks.tidy", "schedule": 3600.0, "options": {"expires": 1800.0}},
-    "tidy up sending": {"task": "sending.tasks.tidy", "schedule": 3600.0, "options": {"expires": 1800.0}},
+    "delete expired fetches": {
+        "task": "fetching.tasks.delete_expired",
+        "schedule": 3600.0,
+        "options": {"expires": 1800.0},
+    },
+    "delete expired messages": {
+        "task": "sending.tasks.delete_expired",
+        "schedule": 3600.0,
+        "options": {"expires": 1800.0},
+    },
 }
 
 # ── People ──────────────────────────────────────────────────────────────────

@@ -1,4 +1,4 @@
-"""The site map on one screen. Addresses below /o/<slug>/ belong to one organization (accounts/access.py)."""
+"""The addresses of the site. Those below /o/<slug>/ belong to one organization (accounts/access.py)."""
 
 from django.urls import include, path
 

@@ -1,4 +1,4 @@
-"""The door for WSGI servers (gunicorn)."""
+"""The application for WSGI servers."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Tasks: doors of a few lines that take ids and may run twice."""
+"""Tasks: a few lines each, that take ids and may run twice."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def answer_away(organization_id: int, message_ids: Sequence[int]) -> None:
 
 
 @shared_task
-def tidy() -> None:
+def delete_expired() -> None:
     """Forget what was taken back, and who had an away reply long ago."""
     retention.delete_expired()
     replies.delete_expired()

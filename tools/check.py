@@ -1,4 +1,7 @@
-"""Runs every check of the code that is not a test, two at a time; shows in full only those that fail."""
+"""Runs every check of the code that is not a test, two at a time; shows in full only those that fail.
+
+With `--staged` (the hook of `make hooks`) only those that what is about to be committed can break.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,24 @@ CHECKS = {
     "lint": [PYTHON, "-m", "ruff", "check", "--quiet", "."],
     "format": [PYTHON, "-m", "ruff", "format", "--check", "--quiet", "."],
 }
+# What a check looks at, by the ends of file names.
+ABOUT = {
+    "types": (".py", "pyproject.toml"),
+    "migrations": (".py",),
+    "templates": (".html", "pyproject.toml"),
+    "imports": (".py", "pyproject.toml"),
+    "messages": (".py", ".html", ".txt", ".po", ".mo"),
+    "settings": (".py",),
+    "lint": (".py", "pyproject.toml"),
+    "format": (".py", "pyproject.toml"),
+}
+
+
+def staged() -> list[str]:
+    """The checks that concern the files in git's index."""
+    listing = ["git", "diff", "--cached", "--name-only"]
+    done = subprocess.run(listing, cwd=REPOSITORY, text=True, capture_output=True, check=True)
+    return [name for name in CHECKS if any(path.endswith(ABOUT[name]) for path in done.stdout.splitlines())]
 
 
 def run(name: str) -> bool:
@@ -39,16 +60,20 @@ def run(name: str) -> bool:
     return passed
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
+    """0 when all that was to be checked is well."""
+    chosen = staged() if "--staged" in arguments else list(CHECKS)
+    if not chosen:
+        return 0
     os.environ.setdefault("MAILHUB_HOME", str(REPOSITORY / "var" / "test" / "checks"))
     started = servers.ensure()
     try:
         with ThreadPoolExecutor(max_workers=2) as pool:
-            return 0 if all(list(pool.map(run, CHECKS))) else 1
+            return 0 if all(list(pool.map(run, chosen))) else 1
     finally:
         if any(started):
             servers.stop()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -17,6 +17,8 @@ sys.path.insert(0, str(REPOSITORY))
 from mailhub.embedded import servers  # noqa: E402
 
 PYTEST = [sys.executable, "-m", "pytest", "-n", "3", "--dist", "loadfile"]
+# `make quick`: no whole processes, no browser, no real mail server, no clocks that run out.
+QUICK = ["--quiet", "--ignore", "tests/e2e", "-m", "not slow and not browser and not dovecot and not fault"]
 # What a person's shell may hold for the instance they run must not reach the tests.
 FOREIGN = (
     "DATABASE_URL",
@@ -42,8 +44,9 @@ def main(arguments: list[str]) -> int:
     try:
         servers.ensure()
         # A selection of tests is somebody's short loop; the checks belong to the whole.
-        checks = 0 if arguments else _run([sys.executable, "tools/check.py"])
-        tests = _run(PYTEST + arguments)
+        is_quick = arguments == ["--quick"]
+        checks = _run([sys.executable, "tools/check.py"]) if is_quick or not arguments else 0
+        tests = _run(PYTEST + (QUICK if is_quick else arguments))
     except KeyboardInterrupt:
         return 130
     finally:

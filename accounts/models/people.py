@@ -138,7 +138,7 @@ def invitation_expiry() -> Any:
 
 
 class Invitation(TenantModel):
-    """An invitation by mail. Only the hash of its key is kept, so the table opens no door."""
+    """An invitation by mail. Only the hash of its key is kept, so reading the table lets nobody in."""
 
     email = models.EmailField(_("e-mail address"))
     role = models.CharField(_("role"), max_length=8, choices=Role, default=Role.MEMBER)

@@ -1,4 +1,4 @@
-"""The only door to hosts that users name: check, resolve once, connect to what was checked, one TLS context.
+"""The only way to hosts that users name: check, resolve once, connect to what was checked, one TLS context.
 
 Strangers type a host and are told what happened there, so without this module Mailhub would be a scanner of
 the network it runs in. Every socket to a named host comes from `connect`; nothing else may resolve a name.

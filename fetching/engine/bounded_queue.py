@@ -1,4 +1,4 @@
-"""A conveyor between two threads, bounded in bytes: reading and storing overlap, memory does not grow."""
+"""A queue between two threads, bounded in bytes: reading and storing overlap, memory does not grow."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class BoundedQueue(Generic[T]):
     def batches(self, *, items: int, size: int, seconds: float, idle: float) -> Iterator[list[T]]:
         """Yield lists of at most `items` or `size` bytes, or what came within `seconds`.
 
-        The first ones are smaller, so that the taker has something to do while the putter fills the belt.
+        The first ones are smaller, so that the taker has something to do while the putter fills the queue.
         Yields an empty list after `idle` seconds without anything, so that the taker can send its heartbeat.
         """
         least = min(FIRST_ITEMS, items)

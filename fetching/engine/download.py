@@ -26,13 +26,13 @@ from quotas.services import OverQuota
 BATCH_MESSAGES = 200
 BATCH_BYTES = 16 * 1024 * 1024
 BATCH_SECONDS = 1.0  # so that a slow server's messages appear as they come
-BELT_BYTES = 32 * 1024 * 1024
+QUEUE_BYTES = 32 * 1024 * 1024
 QUARANTINE_AFTER = 3
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedMessage:
-    """A message on the belt: prepared, or refused by the server with `error`. `header` is its header's digest."""
+    """A message in the queue: prepared, or refused by the server with `error`. `header` is its header's digest."""
 
     remote: Remote
     incoming: Incoming | None
@@ -45,12 +45,12 @@ def download_messages(session: Session) -> None:
     wanted = session.difference.wanted
     if not wanted:
         return
-    belt: BoundedQueue[PreparedMessage] = BoundedQueue(BELT_BYTES)
-    reader = threading.Thread(target=_read, args=(session.source, wanted, belt), daemon=True)
+    queue: BoundedQueue[PreparedMessage] = BoundedQueue(QUEUE_BYTES)
+    reader = threading.Thread(target=_read, args=(session.source, wanted, queue), daemon=True)
     reader.start()
     arrived = 0
     try:
-        for batch in belt.batches(
+        for batch in queue.batches(
             items=BATCH_MESSAGES, size=BATCH_BYTES, seconds=BATCH_SECONDS, idle=claims.HEARTBEAT_SECONDS
         ):
             _take(session, batch)
@@ -59,7 +59,7 @@ def download_messages(session: Session) -> None:
         _suspect(session)
         raise
     except BaseException:
-        belt.stop()
+        queue.stop()
         session.source.close()  # wakes a reader that waits for the server
         raise
     finally:
@@ -169,17 +169,17 @@ def _note_refused(session: Session, refused: Sequence[PreparedMessage]) -> None:
 
 
 # ── Reading ─────────────────────────────────────────────────────────────────
-def _read(source: Source, wanted: Sequence[Remote], belt: BoundedQueue[PreparedMessage]) -> None:
-    """The reader's thread: retrieve and prepare until all is on the belt. Touches no database."""
+def _read(source: Source, wanted: Sequence[Remote], queue: BoundedQueue[PreparedMessage]) -> None:
+    """The reader's thread: retrieve and prepare until all is in the queue. Touches no database."""
     try:
         by_number = {remote.number: remote for remote in wanted}
         for ready in _ready(source.retrieve([remote.number for remote in wanted]), by_number):
-            belt.put(ready, ready.incoming.weight if ready.incoming else 0)
-        belt.end()
+            queue.put(ready, ready.incoming.weight if ready.incoming else 0)
+        queue.end()
     except QueueStopped:
         pass
     except BaseException as error:  # whatever it was, the storing side must hear of it
-        belt.end(error)
+        queue.end(error)
 
 
 def _ready(retrieved: Iterator[RetrievedMessage], by_number: dict[int, Remote]) -> Iterator[PreparedMessage]:

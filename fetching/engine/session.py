@@ -1,4 +1,4 @@
-"""What the steps of one session share: its assignment, its connection, its claim's heartbeat, what it has done."""
+"""What the steps of one session share: its job, its connection, its claim's heartbeat, what it has done."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class RemoteMessage(TenantModel):
         SKIPPED = "skipped", _("Older than what was asked for")
 
     account = models.ForeignKey(MailAccount, models.CASCADE, related_name="remote_messages", db_index=False)
-    # Bytes, exact: servers send odd octets and case matters (RFC 1939 §7).
+    # Bytes, exact: servers send odd octets and case matters (RFC 1939, 7).
     uidl = models.BinaryField()
     # The how-manieth message with this identifier in one listing; 0 but for servers that repeat them.
     occurrence = models.PositiveSmallIntegerField(default=0)

@@ -108,7 +108,7 @@ _COLUMNS = [field.name for field in fields(FetchJob)][3:-3]  # in the order of t
 
 
 def take_job(claim: Claim) -> FetchJob:
-    """Turn a claim into a session's assignment; the lease runs from now. Raises LeaseLost."""
+    """Turn a claim into a session's job; the lease runs from now. Raises LeaseLost."""
     with short_scope(claim.organization_id), connection.cursor() as cursor:
         cursor.execute(_TAKE, [claim.account_id, claim.token])
         row = cursor.fetchone()

@@ -19,7 +19,7 @@ from fetching.connect.account_forms import AccountForm
 from fetching.models import FetchState
 from fetching.scheduler import claims
 from fetching.views import page_contexts
-from fetching.views.shared import back, own_account, start_fetch, why_not_now
+from fetching.views.account_pages import back, own_account, start_fetch, why_not_now
 from mailbox.models import Folder
 
 

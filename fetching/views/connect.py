@@ -29,7 +29,7 @@ from fetching.connect import probe as fetch_probe
 from fetching.connect.account_forms import ConnectForm, ServerForm
 from fetching.connect.services import change_settings
 from fetching.views import page_contexts
-from fetching.views.shared import own_account, start_fetch
+from fetching.views.account_pages import own_account, start_fetch
 
 # How long a press of Save keeps a second one out, should its transaction come to nothing.
 _SAVING_SECONDS = 60

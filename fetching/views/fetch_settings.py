@@ -21,7 +21,7 @@ from fetching.scheduler import claims
 from fetching.status import deletion_preview
 from fetching.status.account_status import provider_name
 from fetching.views import page_contexts
-from fetching.views.shared import own_account, start_fetch
+from fetching.views.account_pages import own_account, start_fetch
 
 CONFIRM_PAGE = "settings/accounts/confirm_remote_delete.html"
 DEFAULTS_PAGE = "console/fetching.html"

@@ -21,7 +21,7 @@ from accounts.formats import date_and_time, duration, number
 from accounts.models import MailAccount
 from accounts.servers.failures import Failure, describe
 from fetching.models import FetchRun
-from fetching.views.shared import head_context, own_account
+from fetching.views.account_pages import head_context, own_account
 
 PAGE = 50
 DAYS = 14

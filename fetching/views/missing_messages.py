@@ -16,7 +16,7 @@ from accounts.requests import org_url
 from fetching.connect import services
 from fetching.models import FetchState
 from fetching.status import missing_messages
-from fetching.views.shared import head_context, own_account
+from fetching.views.account_pages import head_context, own_account
 
 
 @access.member

@@ -19,7 +19,7 @@ from fetching.connect.account_forms import AccountForm, ConnectForm, ServerForm,
 from fetching.connect.settings_forms import FetchSettingsForm
 from fetching.status import account_status, deletion_preview
 from fetching.views import probe_result
-from fetching.views.shared import head_context
+from fetching.views.account_pages import head_context
 
 CONNECT_PAGE = "settings/accounts/connect.html"
 CONNECT_FORM = "settings/accounts/_connect_form.html"

@@ -25,7 +25,7 @@ from fetching.models import FetchRun
 from fetching.status import account_status, progress
 from fetching.status.account_status import AccountStatus, StatusKind
 from fetching.status.progress import Progress
-from fetching.views.shared import own_account
+from fetching.views.account_pages import own_account
 
 BUSY_SECONDS, IDLE_SECONDS = 1, 10
 # While mail streams in, lists are told so no more often than this.
@@ -37,7 +37,7 @@ WORTH_MESSAGES, WORTH_SECONDS = 25, 3
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenProgress:
     """What the page knew when it last asked: newest run, its stored messages, when lists were told, state."""
 
     run: int = 0
@@ -67,7 +67,7 @@ def fetch_progress(request: MemberRequest, account: int) -> HttpResponse:
     run = FetchRun.objects.filter(account=mail_account).order_by("-pk").first()
     status = account_status.status_of(mail_account, account_status.outages([mail_account]))
     numbers = progress.measure(run, mail_account.fetch_state, timezone.now())
-    before = Seen.parse(request.GET.get("seen", ""))
+    before = SeenProgress.parse(request.GET.get("seen", ""))
     arrived = _arrived(mail_account, run, before)
     is_told = arrived and _is_time(before, status)
     seen = _seen(run, before, status.kind, is_told=is_told, waits=arrived and not is_told)
@@ -113,7 +113,7 @@ def is_worth_showing(status: AccountStatus, numbers: Progress) -> bool:
     return numbers.is_running and (numbers.total >= WORTH_MESSAGES or numbers.seconds >= WORTH_SECONDS)
 
 
-def _arrived(account: MailAccount, run: FetchRun | None, before: Seen | None) -> bool:
+def _arrived(account: MailAccount, run: FetchRun | None, before: SeenProgress | None) -> bool:
     if run is None:
         return False
     if before is None:
@@ -125,12 +125,14 @@ def _arrived(account: MailAccount, run: FetchRun | None, before: Seen | None) ->
     return int(since.aggregate(total=Sum("stored", default=0))["total"]) > before.stored
 
 
-def _is_time(before: Seen | None, status: AccountStatus) -> bool:
+def _is_time(before: SeenProgress | None, status: AccountStatus) -> bool:
     return before is None or not status.is_busy or time.time() - before.told >= TELL_SECONDS
 
 
-def _seen(run: FetchRun | None, before: Seen | None, kind: StatusKind, *, is_told: bool, waits: bool) -> Seen:
+def _seen(
+    run: FetchRun | None, before: SeenProgress | None, kind: StatusKind, *, is_told: bool, waits: bool
+) -> SeenProgress:
     if before and waits:  # what arrived is still to be told
         return replace(before, kind=kind)
     told = int(time.time()) if is_told else (before.told if before else 0)
-    return Seen(run.pk if run else 0, run.stored if run else 0, told, kind)
+    return SeenProgress(run.pk if run else 0, run.stored if run else 0, told, kind)

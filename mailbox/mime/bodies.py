@@ -66,7 +66,7 @@ def segments(leaves: Sequence[Part]) -> list[tuple[list[Part], list[Part]]]:
     """
     The texts that follow each other, each as (plain leaves, HTML leaves).
 
-    All renderings within one multipart/alternative are one text (RFC 2046 section 5.1.4); an alternative may
+    All renderings within one multipart/alternative are one text (RFC 2046, 5.1.4); an alternative may
     hold several leaves of a kind, with pictures between them. Every other leaf is a text of its own.
     """
     found: list[tuple[list[Part], list[Part]]] = []
@@ -110,7 +110,7 @@ def preview(text: str) -> str:
 
 def unflow(lines: Sequence[str], *, delsp: bool = False) -> Iterator[tuple[int, str]]:
     """
-    Lines of format=flowed text joined to paragraphs (RFC 3676 section 4), each with its depth of quoting.
+    Lines of format=flowed text joined to paragraphs (RFC 3676, 4), each with its depth of quoting.
 
     With `delsp` the space that marks a flowed line is not part of the text.
     """

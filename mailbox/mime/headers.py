@@ -22,13 +22,13 @@ ID_LIMIT = 1000
 REFERENCES_LIMIT = 50
 
 _FIELD_START = re.compile(rb"\n(?![ \t])")
-_FIELD_NAME = re.compile(rb"[!-9;-~]+[ \t]*")  # RFC 5322 section 3.6.8: printable ASCII but the colon
+_FIELD_NAME = re.compile(rb"[!-9;-~]+[ \t]*")  # RFC 5322, 3.6.8: printable ASCII but the colon
 # RFC 2047. Question marks inside a word are illegal and common ("=?utf-8?Q?What??="): four are borne. Every
 # word starts with marks of its own, so that no byte is looked at more than a few times.
 _WORD = re.compile(rb"=\?([^?\s]{1,75})\?([bBqQ])\?((?:[^?]*\?){0,4}?[^?]*)\?=")
 # Line ends, controls, and the marks that turn the direction of what follows (a name could look like another).
 _NOT_SHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb]")
-_ESCAPED = re.compile(rb"\\(.)", re.S)  # a quoted-pair (RFC 5322 section 3.2.1)
+_ESCAPED = re.compile(rb"\\(.)", re.S)  # a quoted-pair (RFC 5322, 3.2.1)
 _TOKEN = re.compile(
     rb'(?P<space>[\s\x00]+)|(?P<word>=\?[^?\s]{1,75}\?[bBqQ]\?[^?]*\?=)|"(?P<quoted>(?:[^"\\]++|\\.)*+)"?'
     rb"|(?P<comment>\()|<(?P<angle>[^<>]*)>?|(?P<mark>[,;:>)])|(?P<atom>(?:\[[^\[\]\s,<>]{0,60}\]|[^\s\x00\"(<>,;:)])++)",
@@ -43,7 +43,7 @@ _DATE = re.compile(
     r"(?:[A-Za-z]{3},?)?\s*(\d{1,2})\s+([A-Za-z]{3})\s+(\d{4})\s+(\d{1,2}):(\d{2})(?::(\d{2}))?\s+([+-])(\d{2})(\d{2})\b"
 )
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-# Zone names that RFC 5322 section 4.3 leaves out and that mail of our readers' part of the world carries.
+# Zone names that RFC 5322, 4.3 leaves out and that mail of our readers' part of the world carries.
 _ZONES = {
     "WIB": 7,
     "WITA": 8,
@@ -153,7 +153,7 @@ def decode(value: bytes, charset: str = "") -> str:
         between = value[position : match.start()]
         name = (
             match[1].decode("ascii", "replace").partition("*")[0].lower()
-        )  # RFC 2231 section 5: a language may follow
+        )  # RFC 2231, 5: a language may follow
         if between.strip() or name != label:
             pieces.append(to_text(pending, label))
             pending = b""
@@ -185,7 +185,7 @@ def _word_bytes(encoding: bytes, text: bytes) -> bytes | None:
 
 def read_addresses(value: bytes, charset: str = "") -> list[Address]:
     """
-    The mailboxes of an address field (RFC 5322 section 3.4), groups flattened, at most ADDRESS_LIMIT.
+    The mailboxes of an address field (RFC 5322, 3.4), groups flattened, at most ADDRESS_LIMIT.
 
     Structure is read from the raw bytes and names are decoded afterwards, so that an encoded word that
     decodes to `<somebody@else>` remains part of a name (fault M13). Never raises; nonsense yields nothing.
@@ -225,7 +225,7 @@ def read_addresses(value: bytes, charset: str = "") -> list[Address]:
 
 
 def _comment(value: bytes, position: int) -> tuple[bytes, int]:
-    """The text of a comment whose bracket was just read, and its end; they nest (RFC 5322 section 3.2.2)."""
+    """The text of a comment whose bracket was just read, and its end; they nest (RFC 5322, 3.2.2)."""
     start, depth = position, 1
     while depth:
         step = _COMMENT_STEP.match(value, position)
@@ -247,7 +247,7 @@ def _bare(words: list[bytes], comment: bytes, charset: str) -> list[Address]:
 
 
 def _address(name: bytes, address: bytes, charset: str) -> Address:
-    if address[:1] == b"@" and b":" in address:  # RFC 5322 section 4.4: an obsolete route before the address
+    if address[:1] == b"@" and b":" in address:  # RFC 5322, 4.4: an obsolete route before the address
         address = address.partition(b":")[2]
     clean = one_line(_plain(address, charset))
     if '"' not in clean:
@@ -256,7 +256,7 @@ def _address(name: bytes, address: bytes, charset: str) -> Address:
 
 
 def read_ids(value: bytes, limit: int = REFERENCES_LIMIT) -> tuple[str, ...]:
-    """Message ids with their angles (RFC 5322 section 3.6.4); of too many the first and last (fault M15)."""
+    """Message ids with their angles (RFC 5322, 3.6.4); of too many the first and last (fault M15)."""
     if not value:
         return ()
     value = value[: 4 * FIELD_LIMIT]
@@ -267,7 +267,7 @@ def read_ids(value: bytes, limit: int = REFERENCES_LIMIT) -> tuple[str, ...]:
 
 
 def read_date(text: str) -> datetime | None:
-    """The instant a Date field names (RFC 5322 section 3.3), in UTC, or None when it names none."""
+    """The instant a Date field names (RFC 5322, 3.3), in UTC, or None when it names none."""
     match = _DATE.match(text)
     try:
         if match:

@@ -20,9 +20,7 @@ _VALUE_LIMIT = 8 * 1024  # bytes of a Content-Type or Content-Disposition that a
 _PARAMETERS_LIMIT = 64
 _PARAMETER_LIMIT = 2 * 1024
 _PREAMBLE_LIMIT = 4 * 1024  # bytes before the first boundary that are looked at when it has to be guessed
-_LINE_LIMIT = (
-    80  # bytes behind a delimiter: RFC 2046 section 5.1.1 knows white space there, and old mail "--"
-)
+_LINE_LIMIT = 80  # bytes behind a delimiter: RFC 2046, 5.1.1 knows white space there, and old mail "--"
 _HEAD = 4 * 1024  # most headers are shorter
 _CANDIDATES_LIMIT = 20_000  # lines of one multipart that begin like its delimiter
 
@@ -168,7 +166,7 @@ def _part(headers: Headers, start: int, end: int, default: str) -> Part:
 
 
 def read_type(value: bytes) -> tuple[str, Mapping[str, bytes]]:
-    """The type in lower case, and its parameters; nonsense counts as text (RFC 2045 section 5.2)."""
+    """The type in lower case, and its parameters; nonsense counts as text (RFC 2045, 5.2)."""
     return _common_type(value) if len(value) <= _COMMON_LENGTH else _read_type(value)
 
 
@@ -261,7 +259,7 @@ def _spans(raw: Raw, part: Part) -> list[tuple[int, int]]:
 
 def _between(raw: Raw, start: int, end: int, delimiter: bytes) -> list[tuple[int, int]]:
     """
-    The spans between the lines that are the delimiter (RFC 2046 section 5.1.1).
+    The spans between the lines that are the delimiter (RFC 2046, 5.1.1).
 
     The whole line must agree: a boundary is often the beginning of the boundary of a nested multipart.
     A missing closing delimiter ends the last part at the end.
@@ -317,7 +315,7 @@ def encoding_of(part: Part) -> str:
 
 
 def decode_base64(data: bytes) -> bytes:
-    """Base64 (RFC 2045 section 6.8): junk between is skipped, half a group at the end is given up."""
+    """Base64 (RFC 2045, 6.8): junk between is skipped, half a group at the end is given up."""
     end = _BASE64_END.search(data)
     if end is not None and end.end() < len(data):
         return _decode_base64_pieces(data)

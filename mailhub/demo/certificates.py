@@ -27,7 +27,7 @@ def issue(host: str, now: datetime.datetime | None = None) -> Issued:
     """Issue a certificate for the IP address `host` by an authority that nobody can use again.
 
     The authority is trusted for every mail server Mailhub talks to, so it must not be worth stealing: it may
-    vouch for `host` only (RFC 5280 §4.2.1.10), and its private key is never written anywhere.
+    vouch for `host` only (RFC 5280, 4.2.1.10), and its private key is never written anywhere.
     """
     now = now or datetime.datetime.now(datetime.UTC)
     authority_key, server_key = (

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-# RFC 1939 §7: a unique id is 1 to 70 characters from 0x21 to 0x7E.
+# RFC 1939, 7: a unique id is 1 to 70 characters from 0x21 to 0x7E.
 _UNIQUE_ID = re.compile(r"[\x21-\x7e]{1,70}")
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 
@@ -52,7 +52,7 @@ class Maildrop:
 
     @contextmanager
     def locked(self) -> Iterator[list[StoredMessage]]:
-        """Hold the mailbox for one session and give its messages; raises MailboxInUse (RFC 1939 §4)."""
+        """Hold the mailbox for one session and give its messages; raises MailboxInUse (RFC 1939, 4)."""
         if self._held:
             raise MailboxInUse(self.address)
         self._held = True
@@ -79,7 +79,7 @@ class Maildrop:
 
 
 def keep(folder: Path, raw: bytes) -> Path:
-    """Write `raw` into `folder` under a name that sorts by time and is never used again (RFC 1939 §7)."""
+    """Write `raw` into `folder` under a name that sorts by time and is never used again (RFC 1939, 7)."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     name = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(4)}.eml"
     draft = folder / f".{name}"  # a name that is not listed, until the message is whole
@@ -88,7 +88,7 @@ def keep(folder: Path, raw: bytes) -> Path:
 
 
 def with_crlf(raw: bytes) -> bytes:
-    """Return `raw` as it travels: each line, the last one too, ends with CRLF (RFC 1939 §3)."""
+    """Return `raw` as it travels: each line, the last one too, ends with CRLF (RFC 1939, 3)."""
     raw = _BARE_LF.sub(b"\r\n", raw)
     return raw if raw.endswith(b"\r\n") else raw + b"\r\n"
 

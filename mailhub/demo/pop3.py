@@ -13,11 +13,11 @@ from mailhub.demo.maildrop import MailboxInUse, Maildrop, StoredMessage
 
 log = logging.getLogger("mailhub.demo")
 
-# A command is at most 255 octets (RFC 2449 §4); a SASL response may be longer (RFC 5034 §4).
+# A command is at most 255 octets (RFC 2449, 4); a SASL response may be longer (RFC 5034, 4).
 LONGEST_LINE = 16 * 1024
 MOST_REFUSED_PASSWORDS = 3
 
-# RFC 2449 §6 for the first five, RFC 3206 §6 for AUTH-RESP-CODE.
+# RFC 2449, 6 for the first five, RFC 3206, 6 for AUTH-RESP-CODE.
 CAPABILITIES = (
     b"TOP",
     b"UIDL",
@@ -66,7 +66,7 @@ class Session:
         self._open = True
 
     async def run(self) -> None:
-        """Serve until QUIT, the client's departure or its silence. Only QUIT deletes (RFC 1939 §6)."""
+        """Serve until QUIT, the client's departure or its silence. Only QUIT deletes (RFC 1939, 6)."""
         try:
             await self._send(b"+OK Post ready, take your time\r\n")
             while self._open and (line := await self._line()):
@@ -107,9 +107,9 @@ class Session:
 
     def _commands(self) -> Mapping[bytes, Command]:
         always: dict[bytes, Command] = {b"CAPA": self._capa, b"QUIT": self._quit}
-        if self._maildrop is None:  # AUTHORIZATION state (RFC 1939 §4)
+        if self._maildrop is None:  # AUTHORIZATION state (RFC 1939, 4)
             return always | {b"USER": self._user, b"PASS": self._pass, b"AUTH": self._auth}
-        return always | {  # TRANSACTION state (RFC 1939 §5)
+        return always | {  # TRANSACTION state (RFC 1939, 5)
             b"STAT": self._stat,
             b"LIST": self._list,
             b"UIDL": self._uidl,
@@ -131,10 +131,10 @@ class Session:
     async def _pass(self, argument: bytes) -> bytes:
         if not self._username:
             raise Refused("say USER first")
-        return self._sign_in(self._username, _text(argument))  # a password may hold spaces (RFC 1939 §7)
+        return self._sign_in(self._username, _text(argument))  # a password may hold spaces (RFC 1939, 7)
 
     async def _auth(self, argument: bytes) -> bytes:
-        """SASL PLAIN, with or without an initial response (RFC 5034 §4, RFC 4616 §2)."""
+        """SASL PLAIN, with or without an initial response (RFC 5034, 4, RFC 4616, 2)."""
         mechanism, _, response = argument.partition(b" ")
         if mechanism.upper() != b"PLAIN":
             raise Refused("only PLAIN is known here")
@@ -208,7 +208,7 @@ class Session:
 
     async def _quit(self, argument: bytes) -> bytes:
         self._open = False
-        if self._maildrop is not None:  # UPDATE state (RFC 1939 §6)
+        if self._maildrop is not None:  # UPDATE state (RFC 1939, 6)
             try:
                 self._maildrop.remove(self._messages[number - 1] for number in sorted(self._deleted))
             except OSError:
@@ -235,14 +235,14 @@ def _read(message: StoredMessage) -> bytes:
 
 
 def _multiline(status: bytes, content: bytes) -> bytes:
-    """A multi-line answer: lines that begin with a dot get a second one (RFC 1939 §3)."""
+    """A multi-line answer: lines that begin with a dot get a second one (RFC 1939, 3)."""
     if content.startswith(b"."):
         content = b"." + content
     return b"+OK " + status + b"\r\n" + content.replace(b"\r\n.", b"\r\n..") + b".\r\n"
 
 
 def _beginning(raw: bytes, lines: int) -> bytes:
-    """The header, the blank line, and the first `lines` lines of the body (RFC 1939 §7, TOP)."""
+    """The header, the blank line, and the first `lines` lines of the body (RFC 1939, 7, TOP)."""
     header, blank, body = raw.partition(b"\r\n\r\n")
     return header + blank + b"".join(body.splitlines(keepends=True)[:lines]) if blank else raw
 

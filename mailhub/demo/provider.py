@@ -19,7 +19,7 @@ from mailhub.demo.pop3 import LONGEST_LINE, Session
 from mailhub.demo.smtp import Submission, protocol
 from mailhub.demo.state import demo_folder, details
 
-# RFC 1939 §3: an auto-logout timer must be at least ten minutes.
+# RFC 1939, 3: an auto-logout timer must be at least ten minutes.
 IDLE_SECONDS = 600.0
 
 

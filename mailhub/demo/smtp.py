@@ -63,7 +63,7 @@ class Submission:
 
 
 def _trace(session: Session, envelope: Envelope, receipt: str, header: str, recipients: str) -> bytes:
-    """The lines a server adds on final delivery (RFC 5321 §4.4; "ESMTPSA" is from RFC 3848)."""
+    """The lines a server adds on final delivery (RFC 5321, 4.4; "ESMTPSA" is from RFC 3848)."""
     client = _NOT_A_HOST_NAME.sub("", session.host_name or "") or "unknown"
     lines = (
         f"Return-Path: <{envelope.mail_from or ''}>",
@@ -76,7 +76,7 @@ def _trace(session: Session, envelope: Envelope, receipt: str, header: str, reci
 
 
 def protocol(submission: Submission, authenticate: Authenticate) -> SMTP:
-    """Return aiosmtpd's protocol for one connection that is already encrypted (RFC 8314 §3.3)."""
+    """Return aiosmtpd's protocol for one connection that is already encrypted (RFC 8314, 3.3)."""
 
     def authenticator(
         server: SMTP, session: Session, envelope: Envelope, mechanism: str, secret: LoginPassword

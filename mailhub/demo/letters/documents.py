@@ -147,7 +147,7 @@ def planting_plan(year: int) -> bytes:
 def calendar_entry(
     uid: str, stamp: datetime, start: datetime, end: datetime, what: Mapping[str, str], attendee: str
 ) -> str:
-    """An invitation (RFC 5546 §3.2.2).
+    """An invitation (RFC 5546, 3.2.2).
 
     `what` holds SUMMARY, LOCATION, DESCRIPTION and ORGANIZER, the last as "name <address>".
     """
@@ -181,7 +181,7 @@ def _escaped(words: str) -> str:
 
 
 def _folded(line: str) -> str:
-    # RFC 5545 §3.1: at most 75 octets a line; at 70 characters the plain ASCII of these entries stays below.
+    # RFC 5545, 3.1: at most 75 octets a line; at 70 characters the plain ASCII of these entries stays below.
     return "\r\n ".join(line[at : at + 70] for at in range(0, len(line), 70))
 
 

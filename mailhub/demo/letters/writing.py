@@ -14,7 +14,7 @@ from email.utils import format_datetime, parseaddr
 from pathlib import Path
 from string import Template
 
-# The line above a signature ends with a space (RFC 3676 §4.3), which an editor would take off the source.
+# The line above a signature ends with a space (RFC 3676, 4.3), which an editor would take off the source.
 SIGNATURE = "-- "
 
 _HTML = Path(__file__).with_name("html")
@@ -115,7 +115,7 @@ class Desk:
             if "From" not in part and part is not message:
                 del part[
                     "MIME-Version"
-                ]  # belongs to whole messages only (RFC 2045 §4); the library adds it to parts
+                ]  # belongs to whole messages only (RFC 2045, 4); the library adds it to parts
         for number, part in enumerate(part for part in message.walk() if part.is_multipart()):
             if part.get_content_maintype() == "multipart":
                 digest = hashlib.sha256(f"{slug} {number}".encode()).hexdigest()
@@ -178,7 +178,7 @@ def quoted(text: str, intro: str) -> str:
 
 
 def flowed(text: str, width: int = 72) -> str:
-    """Wrap plain text for `format=flowed`: a space before a line end says "goes on" (RFC 3676 §4)."""
+    """Wrap plain text for `format=flowed`: a space before a line end says "goes on" (RFC 3676, 4)."""
     return "".join(_flow(line, width) for line in text.splitlines())
 
 

@@ -212,9 +212,9 @@ def test_c19_a_line_lost_while_storing_loses_nothing_that_was_read(account, serv
 
 
 def test_c19_reading_waits_for_storing_only_when_much_is_between(account, server, monkeypatch):
-    """A server is kept waiting once the belt is full; hanging up then costs one more session and no message."""
+    """A server is kept waiting once the queue is full; hanging up then costs one more session and no message."""
     monkeypatch.setattr(download, "BATCH_MESSAGES", 1)
-    monkeypatch.setattr(download, "BELT_BYTES", max(map(len, LETTERS)))
+    monkeypatch.setattr(download, "QUEUE_BYTES", max(map(len, LETTERS)))
     server.capabilities = server.capabilities_after = ["UIDL", "USER"]
     hang_up_while_storing(server, monkeypatch, after=2)
     outcome = fetch(account)

@@ -87,10 +87,10 @@ class TestAll:
             for name, content in box.items():
                 assert content.endswith(b"\r\n")
                 assert b"\n" not in content.replace(b"\r\n", b""), name
-                assert max(map(len, content.split(b"\r\n"))) <= 998, name  # RFC 5322 §2.1.1
+                assert max(map(len, content.split(b"\r\n"))) <= 998, name  # RFC 5322, 2.1.1
 
     def test_only_names_that_belong_to_nobody(self, raw):
-        """Hosts end in .example (RFC 2606 §3), addresses of machines are for documentation (RFC 5737)."""
+        """Hosts end in .example (RFC 2606, 3), addresses of machines are for documentation (RFC 5737)."""
         hosts, machines = set(), set()
         for box in raw.values():
             for content in box.values():

@@ -1,4 +1,4 @@
-"""House rules that no linter knows: sizes, who may import sockets, what a template may hold."""
+"""Rules of the code that no linter knows: sizes, who may import sockets, what a template may hold."""
 
 from __future__ import annotations
 
