@@ -37,7 +37,10 @@ outbox_pages = [
     path("mail/<int:account>/outbox/", outbox.outbox, name="outbox"),
     path("mail/<int:account>/outbox/resume/", outbox.outbox_resume, name="outbox_resume"),
     path("mail/outgoing/<int:outgoing>/", outbox.outgoing, name="outgoing"),
-    path("mail/outgoing/<int:outgoing>/act/", outbox.outgoing_act, name="outgoing_act"),
+    path("mail/outgoing/<int:outgoing>/try-now/", outbox.outgoing_try_now, name="outgoing_try_now"),
+    path("mail/outgoing/<int:outgoing>/send-again/", outbox.outgoing_send_again, name="outgoing_send_again"),
+    path("mail/outgoing/<int:outgoing>/arrived/", outbox.outgoing_arrived, name="outgoing_arrived"),
+    path("mail/outgoing/<int:outgoing>/take-off/", outbox.outgoing_take_off, name="outgoing_take_off"),
     path("mail/message/<int:message>/sending/", outbox.message_sending, name="message_sending"),
 ]
 

@@ -66,7 +66,17 @@ TABLE: dict[str, Row] = {
     "mail": Row(MEMBER),
     "mail_all": Row(MEMBER),
     "mail_fresh": Row(MEMBER, owner=(200, 204, 302, 400, 404)),
-    "mail_act": post(MEMBER),
+    "messages_read": post(MEMBER),
+    "messages_unread": post(MEMBER),
+    "messages_star": post(MEMBER),
+    "messages_trash": post(MEMBER),
+    "messages_put_back": post(MEMBER),
+    "messages_spam": post(MEMBER),
+    "messages_not_spam": post(MEMBER),
+    "messages_move": post(MEMBER),
+    "messages_label": post(MEMBER),
+    "messages_undo": post(MEMBER),
+    "messages_discard": post(MEMBER),
     "mail_account": private(),
     "folder": private(),
     "folder_edit": post(PRIVATE),
@@ -131,7 +141,10 @@ TABLE: dict[str, Row] = {
     "outbox": private(),
     "outbox_resume": post(PRIVATE),
     "outgoing": private(),
-    "outgoing_act": Row(PRIVATE, post_only=True, owner=(404,)),  # "read" is not among its acts
+    "outgoing_try_now": post(PRIVATE),
+    "outgoing_send_again": post(PRIVATE),
+    "outgoing_arrived": post(PRIVATE),
+    "outgoing_take_off": post(PRIVATE),
     "message_sending": private(owner=(204,)),  # the sample was not sent from here
     "signatures": Row(MEMBER),
     "signature_new": private(),
@@ -210,7 +223,7 @@ def visit(client, name, names, method):
     if TABLE[name].who != OPEN:
         wanted["slug"] = names["slug"]
     with transaction.atomic():
-        form = {"act": "read", "folder": names["folder"]} if method == "post" else {}
+        form = {"folder": names["folder"]} if method == "post" else {}
         answer = getattr(client, method)(reverse(name, kwargs=wanted), form)
         transaction.set_rollback(True)
     return answer

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from django.contrib import messages
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -25,51 +25,122 @@ from mailbox.views.page_fragments import htmx
 
 CONFIRM = "mail/_confirm_form.html"
 
-# Acts that take messages out of the list they are in, and those that only change how they look there.
-_MARKS: dict[str, Callable[[QuerySet[Message]], int]] = {
-    "read": lambda chosen: services.set_read(chosen, True),
-    "unread": lambda chosen: services.set_read(chosen, False),
-    "star": lambda chosen: services.set_starred(chosen, True),
-    "unstar": lambda chosen: services.set_starred(chosen, False),
-}
-_MOVES: dict[str, Callable[[QuerySet[Message]], object]] = {
-    "trash": services.trash,
-    "spam": lambda chosen: services.move_to(chosen, Folder.Role.SPAM),
-    "not_spam": lambda chosen: services.move_to(chosen, Folder.Role.INBOX),
-    "put_back": services.put_back,
-}
-_FILING: dict[str, Callable[[MemberRequest, QuerySet[Message]], HttpResponse]] = {
-    "move": move_and_label.move,
-    "label": move_and_label.label,
-}
+
+def _chosen(request: MemberRequest) -> tuple[QuerySet[Message], list[int]]:
+    """The person's own among the messages that the form names, and their ids."""
+    chosen = move_and_label.these(request, request.POST.getlist("message"))
+    return chosen, list(chosen.order_by("pk").values_list("pk", flat=True))
+
+
+# ── Marks: the messages stay where they are ─────────────────────────────────
+@access.member
+@require_POST
+def messages_read(request: MemberRequest) -> HttpResponse:
+    """Mark as read."""
+    chosen, ids = _chosen(request)
+    services.set_read(chosen, True)
+    return action_responses.changed(request, ids)
 
 
 @access.member
 @require_POST
-def mail_act(request: MemberRequest) -> HttpResponse:
-    """Do `act` to the selected `message`s, of any of the accounts; or `undo` what a toast has offered."""
-    if undone := request.POST.get("undo", ""):
-        move_and_label.undo(request, undone)
-        return action_responses.reload(request, ListPlace.read(request))
-    act = request.POST.get("act", "")
-    chosen = move_and_label.these(request, request.POST.getlist("message"))
-    found = list(chosen.order_by("pk").values_list("pk", flat=True))
-    if act in _MARKS:
-        _MARKS[act](chosen)
-        # A message marked unread is closed, or its page would mark it read again.
-        return action_responses.changed(request, found, closes=act == "unread")
-    if act == "discard":
-        return _discard(request, chosen.filter(folder__role=Folder.Role.TRASH))
-    if act in _FILING:
-        return _FILING[act](request, chosen)
-    if act not in _MOVES:
-        raise Http404
-    _MOVES[act](chosen)
-    _toast(request, act, len(found), found)
-    return action_responses.gone(request, found)
+def messages_unread(request: MemberRequest) -> HttpResponse:
+    """Mark as unread; the message that is open is closed, or its page would mark it read again."""
+    chosen, ids = _chosen(request)
+    services.set_read(chosen, False)
+    return action_responses.changed(request, ids, closes=True)
 
 
-def _toast(request: MemberRequest, act: str, count: int, ids: Sequence[int] = ()) -> None:
+@access.member
+@require_POST
+def messages_star(request: MemberRequest) -> HttpResponse:
+    """Star several messages; one message's star is `message_star`."""
+    chosen, ids = _chosen(request)
+    services.set_starred(chosen, True)
+    return action_responses.changed(request, ids)
+
+
+# ── Moves: the messages leave the list they are in ──────────────────────────
+@access.member
+@require_POST
+def messages_trash(request: MemberRequest) -> HttpResponse:
+    """Move to Trash, with a button to undo it."""
+    chosen, ids = _chosen(request)
+    services.trash(chosen)
+    _toast(request, "trash", len(ids), ids)
+    return action_responses.gone(request, ids)
+
+
+@access.member
+@require_POST
+def messages_put_back(request: MemberRequest) -> HttpResponse:
+    """Out of Trash, to where they were."""
+    chosen, ids = _chosen(request)
+    services.put_back(chosen)
+    _toast(request, "put_back", len(ids))
+    return action_responses.gone(request, ids)
+
+
+@access.member
+@require_POST
+def messages_spam(request: MemberRequest) -> HttpResponse:
+    """Move to Spam."""
+    chosen, ids = _chosen(request)
+    services.move_to(chosen, Folder.Role.SPAM)
+    _toast(request, "spam", len(ids))
+    return action_responses.gone(request, ids)
+
+
+@access.member
+@require_POST
+def messages_not_spam(request: MemberRequest) -> HttpResponse:
+    """From Spam to the Inbox."""
+    chosen, ids = _chosen(request)
+    services.move_to(chosen, Folder.Role.INBOX)
+    _toast(request, "not_spam", len(ids))
+    return action_responses.gone(request, ids)
+
+
+@access.member
+@require_POST
+def messages_move(request: MemberRequest) -> HttpResponse:
+    """Move to a folder that the form names, or ask for one."""
+    return move_and_label.move(request, _chosen(request)[0])
+
+
+@access.member
+@require_POST
+def messages_label(request: MemberRequest) -> HttpResponse:
+    """Give and take labels, or ask which."""
+    return move_and_label.label(request, _chosen(request)[0])
+
+
+@access.member
+@require_POST
+def messages_undo(request: MemberRequest) -> HttpResponse:
+    """Take back the move that a toast has offered to undo."""
+    move_and_label.undo(request, request.POST.get("undo", ""))
+    return action_responses.reload(request, ListPlace.read(request))
+
+
+@access.member
+@require_POST
+def messages_discard(request: MemberRequest) -> HttpResponse:
+    """Delete for good what is in Trash, once the person has confirmed it."""
+    chosen = _chosen(request)[0].filter(folder__role=Folder.Role.TRASH)
+    ids = list(chosen.order_by("pk").values_list("pk", flat=True))
+    if ids and not request.POST.get("confirmed"):
+        question = ngettext(
+            "Delete %(shown)s message for good?", "Delete %(shown)s messages for good?", len(ids)
+        )
+        context = {"count": len(ids), "ids": ids, "back": ListPlace.read(request)}
+        return action_responses.ask(request, question % {"shown": number(len(ids))}, CONFIRM, context)
+    services.discard(Message.objects.filter(pk__in=ids))
+    _toast(request, "discard", len(ids))
+    return action_responses.gone(request, ids)
+
+
+def _toast(request: MemberRequest, done: str, count: int, ids: Sequence[int] = ()) -> None:
     """Say what happened; what went to Trash can be taken back at once."""
     if not count:
         return
@@ -81,22 +152,8 @@ def _toast(request: MemberRequest, act: str, count: int, ids: Sequence[int] = ()
         ),
         "put_back": ngettext("%(count)s message put back", "%(count)s messages put back", count),
         "discard": ngettext("%(count)s message deleted", "%(count)s messages deleted", count),
-    }[act] % {"count": number(count)}
-    messages.success(request, move_and_label.undoable(said, ids) if act == "trash" else said)
-
-
-def _discard(request: MemberRequest, chosen: QuerySet[Message]) -> HttpResponse:
-    """Delete for good what is in Trash, once the person has confirmed it."""
-    ids = list(chosen.order_by("pk").values_list("pk", flat=True))
-    if ids and not request.POST.get("confirmed"):
-        question = ngettext(
-            "Delete %(shown)s message for good?", "Delete %(shown)s messages for good?", len(ids)
-        )
-        context = {"count": len(ids), "ids": ids, "act": "discard", "back": ListPlace.read(request)}
-        return action_responses.ask(request, question % {"shown": number(len(ids))}, CONFIRM, context)
-    services.discard(Message.objects.filter(pk__in=ids))
-    _toast(request, "discard", len(ids))
-    return action_responses.gone(request, ids)
+    }[done] % {"count": number(count)}
+    messages.success(request, move_and_label.undoable(said, ids) if ids else said)
 
 
 @access.member

@@ -73,14 +73,14 @@ def write(request: MemberRequest) -> HttpResponse:
 @access.member
 @require_POST
 def answer(request: MemberRequest, message: int) -> HttpResponse:
-    """Reply, reply to all or forward: `act` says which."""
+    """Reply, reply to all or forward, as `kind` says."""
     original = visible(request, message)
-    act = request.POST.get("act", "")
-    if act not in KINDS:
+    kind = request.POST.get("kind", "")
+    if kind not in KINDS:
         raise Http404
     account = own_account(request, original.account_id)
     begun = draft_creation.create_draft(
-        request.membership, account, KINDS[act], original, as_file=act == "forward_file"
+        request.membership, account, KINDS[kind], original, as_file=kind == "forward_file"
     )
     if begun.left_out:
         words = {"names": ", ".join(begun.left_out)[:300]}

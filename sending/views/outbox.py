@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -95,47 +95,13 @@ def message_sending(request: MemberRequest, message: int) -> HttpResponse:
 
 
 # ── What the owner does ─────────────────────────────────────────────────────
-def _try_now(request: MemberRequest, found: OutgoingMessage) -> str:
-    box.try_now(found)
-    return _("It goes out in a moment.")
-
-
-def _send_again(request: MemberRequest, found: OutgoingMessage) -> str:
-    attempts = access.number_in(request.POST.get("attempts", ""))
-    if attempts is None:
-        raise TooLate
-    box.send_again(found, attempts=attempts)
-    return _("It is sent once more.")
-
-
-def _arrived(request: MemberRequest, found: OutgoingMessage) -> str:
-    box.arrived(found)
-    return _("Noted as sent. A copy goes to Sent.")
-
-
-def _take_off(request: MemberRequest, found: OutgoingMessage) -> str:
-    box.take_off(found)
-    return _("Taken off the outbox.")
-
-
-_ACTS: Final[dict[str, Callable[[MemberRequest, OutgoingMessage], str]]] = {
-    "try_now": _try_now,
-    "send_again": _send_again,
-    "arrived": _arrived,
-    "take_off": _take_off,
-}
-
-
-@access.member
-@require_POST
-def outgoing_act(request: MemberRequest, outgoing: int) -> HttpResponse:
-    """Do `act` to one message; what is no longer possible changes nothing and is said."""
+def _change(
+    request: MemberRequest, outgoing: int, change: Callable[[OutgoingMessage], object], said: str
+) -> HttpResponse:
+    """Do it to one message and say so; what is no longer possible changes nothing and is said."""
     found = own_outgoing(request, outgoing)
-    act = _ACTS.get(request.POST.get("act", ""))
-    if act is None:
-        raise Http404
     try:
-        said = act(request, found)
+        change(found)
     except TooLate as late:
         messages.warning(request, f"{late.sentence} {late.remedy}")
     else:
@@ -145,6 +111,41 @@ def outgoing_act(request: MemberRequest, outgoing: int) -> HttpResponse:
     alone = bool(request.POST.get("alone"))
     target: tuple[Any, ...] = ("outgoing", found.pk) if alone else ("outbox", found.account_id)
     return redirect(org_url(request, *target))
+
+
+@access.member
+@require_POST
+def outgoing_try_now(request: MemberRequest, outgoing: int) -> HttpResponse:
+    """Send it now instead of later."""
+    return _change(request, outgoing, box.try_now, _("It goes out in a moment."))
+
+
+@access.member
+@require_POST
+def outgoing_send_again(request: MemberRequest, outgoing: int) -> HttpResponse:
+    """Send it once more to those who did not get it; `attempts` is what the person saw."""
+    attempts = access.number_in(request.POST.get("attempts", ""))
+
+    def again(found: OutgoingMessage) -> None:
+        if attempts is None:
+            raise TooLate
+        box.send_again(found, attempts=attempts)
+
+    return _change(request, outgoing, again, _("It is sent once more."))
+
+
+@access.member
+@require_POST
+def outgoing_arrived(request: MemberRequest, outgoing: int) -> HttpResponse:
+    """The person knows that it was delivered."""
+    return _change(request, outgoing, box.arrived, _("Noted as sent. A copy goes to Sent."))
+
+
+@access.member
+@require_POST
+def outgoing_take_off(request: MemberRequest, outgoing: int) -> HttpResponse:
+    """Off the outbox: it is sent no more."""
+    return _change(request, outgoing, box.take_off, _("Taken off the outbox."))
 
 
 @access.member

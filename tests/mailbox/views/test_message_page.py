@@ -304,7 +304,7 @@ def test_a_long_original_is_cut_and_says_so(as_alice, account):
 def test_each_folder_offers_what_can_be_done_there(as_alice, account, role, offers, not_offered):
     [key] = deliver(account, letter(), role=role)
     shown = reader(page(as_alice, key))
-    found = set(re.findall(r'name="act" value="(\w+)"', shown))
+    found = set(re.findall(r'data-action="(\w+)"', shown))
     assert offers <= found
     assert not not_offered & found
 

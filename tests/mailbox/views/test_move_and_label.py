@@ -48,7 +48,7 @@ def bills(account) -> Label:
 def act(client, place: dict[str, object], name: str, *keys: int, page: str = "", **more: object):
     """As htmx sends the form when `page` (the address in the browser) is given, else as a browser does."""
     headers = HTMX | {"HX-Current-URL": SERVER + page} if page else {}
-    return client.post(url("mail_act"), {"act": name, "message": keys, **place, **more}, headers=headers)
+    return client.post(url(f"messages_{name}"), {"message": keys, **place, **more}, headers=headers)
 
 
 def at(place: Folder | Label) -> dict[str, object]:
@@ -85,7 +85,7 @@ def test_moving_to_a_folder_and_undoing(as_alice, inbox, receipts, ids):
     page = flat(as_alice.get(response["Location"]))
     assert "2 messages moved to Receipts &amp; &lt;b&gt;" in page
     [undo] = re.findall(r'name="undo" value="([^"]+)">Undo', page)
-    response = as_alice.post(url("mail_act"), {"undo": undo, **at(inbox)})
+    response = as_alice.post(url("messages_undo"), {"undo": undo, **at(inbox)})
     assert response["Location"] == url("folder", inbox.pk)
     assert [message(key).folder_id for key in ids] == [inbox.pk] * 3
 
@@ -96,13 +96,13 @@ def test_undoing_brings_each_message_back_to_its_own_folder(as_alice, account, i
         other = folders.create_folder(account, "Other")
     response = act(as_alice, at(travel), "move", *ids, to=other.pk)
     [undo] = re.findall(r'name="undo" value="([^"]+)"', toasts(response)[0])
-    as_alice.post(url("mail_act"), {"undo": undo, **at(inbox)})
+    as_alice.post(url("messages_undo"), {"undo": undo, **at(inbox)})
     assert [message(key).folder_id for key in ids] == [receipts.pk, inbox.pk, inbox.pk]
 
 
 @pytest.mark.parametrize("undo", ["x", ":", "1:", ":1", "1:x", "-1:1", "9" * 40 + ":1", "1:" + "9" * 40])
 def test_an_undo_nobody_offered_does_nothing(as_alice, inbox, ids, undo):
-    assert as_alice.post(url("mail_act"), {"undo": undo, **at(inbox)}).status_code == 302
+    assert as_alice.post(url("messages_undo"), {"undo": undo, **at(inbox)}).status_code == 302
     assert [message(key).folder_id for key in ids] == [inbox.pk] * 3
 
 

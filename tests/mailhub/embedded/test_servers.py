@@ -24,7 +24,7 @@ from mailhub.embedded.postgres import PostgresServer
 from mailhub.embedded.process import EmbeddedError, command_line, locked, wait_until, write_private
 from mailhub.embedded.valkey import ValkeyServer
 
-pytestmark = pytest.mark.xdist_group("servers")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("servers")]
 
 BARE: dict[str, str] = {}  # an environment that gives no address
 

@@ -72,12 +72,12 @@ def test_an_account_of_somebody_else_is_not_found(as_bob, ada):
     assert as_bob.post(url("write"), {"account": ada.pk}).status_code == 404
 
 
-@pytest.mark.parametrize("act", ["reply", "reply_all", "forward", "forward_file"])
-def test_the_reader_answers(as_alice, ada, act):
+@pytest.mark.parametrize("kind", ["reply", "reply_all", "forward", "forward_file"])
+def test_the_reader_answers(as_alice, ada, kind):
     (message,) = factories.deliver(ada, pictured())
     reader = flat(as_alice.get(url("message", message)))
-    assert f'value="{act}"' in reader
-    as_alice.post(url("answer", message), {"act": act})
+    assert f'value="{kind}"' in reader
+    as_alice.post(url("answer", message), {"kind": kind})
     (draft,) = drafts_of(ada)
     assert draft.original_id == message
     assert as_alice.get(page(draft)).status_code == 200

@@ -55,7 +55,7 @@ def read(client, address: str, **headers) -> str:
 
 def act(press, client, outgoing, name: str, **fields):
     fields = {"attempts": str(fresh(outgoing).attempts), **fields}
-    return press(client, page_of(outgoing, "act/"), {"act": name, **fields})
+    return press(client, page_of(outgoing, f"{name.replace('_', '-')}/"), fields)
 
 
 def maybe_sent(ada, server, *to: str) -> OutgoingMessage:
