@@ -14,7 +14,7 @@ ALICE, BOB = "alice@acme.example", "bob@acme.example"
 
 
 def sign_in(page: Page, instance: Instance, email: str, password: str = PASSWORD) -> None:
-    """Through the front door, to the mailbox."""
+    """Sign in, to the mailbox."""
     page.goto(f"{instance.address}/accounts/login/")
     page.locator("input[name=login]").fill(email)
     page.locator("input[name=password]").fill(password)

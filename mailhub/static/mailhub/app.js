@@ -20,7 +20,7 @@ function isDark() {
   return root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
 }
 
-/* At the door nobody is known yet, so the choice is kept in a cookie; base.html writes it into the page. */
+/* Before signing in nobody is known yet, so the choice is kept in a cookie; base.html writes it into the page. */
 function toggleTheme() {
   const theme = isDark() ? "light" : "dark";
   showTheme(theme);
