@@ -1,6 +1,7 @@
 """People, organizations, mail accounts, tenancy, secrets, and which hosts may be reached."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate, pre_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -12,6 +13,9 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         """Read the rules for hosts, which a wrong setting would break only when the first mail is fetched."""
+        from accounts import database_roles
         from accounts.servers import hosts
 
+        pre_migrate.connect(database_roles.install, sender=self)
+        post_migrate.connect(database_roles.grant, sender=self)
         hosts.check_settings()

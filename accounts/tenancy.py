@@ -11,8 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+import psycopg
 from django.db import connection, models, transaction
 from django.db.migrations.operations import RunSQL
+
+from accounts.database_roles import CONDITION, signed
 
 if TYPE_CHECKING:
     from accounts.models import Membership
@@ -33,7 +36,8 @@ def _setting(name: str) -> str:
 
 
 def _set(name: str, value: str) -> None:
-    with connection.cursor() as cursor:
+    # Bound on the server: what other sessions of our role see of this statement (pg_stat_activity) holds no signature.
+    with psycopg.Cursor(connection.connection) as cursor:
         cursor.execute("SELECT set_config(%s, %s, true)", [name, value])
 
 
@@ -56,9 +60,10 @@ def scope(organization_id: int) -> Iterator[None]:
     Raises TenancyError inside the scope of another organization: a request never has two tenants.
     """
     before = _setting(ORGANIZATION) if connection.in_atomic_block else ""
-    if before not in ("", str(organization_id)):
-        raise TenancyError(f"already in the scope of organization {before}")
-    with _local(ORGANIZATION, str(organization_id), before):
+    value = signed(str(organization_id))
+    if before not in ("", value):
+        raise TenancyError(f"already in the scope of organization {before.partition(':')[0]}")
+    with _local(ORGANIZATION, value, before):
         yield
 
 
@@ -69,7 +74,7 @@ def system() -> Iterator[None]:
     Every caller is named in tests/test_isolation.py.
     """
     before = _setting(SYSTEM) if connection.in_atomic_block else ""
-    with _local(SYSTEM, "on", before):
+    with _local(SYSTEM, signed("system"), before):
         yield
 
 
@@ -99,17 +104,11 @@ class Guard(RunSQL):
 
     def __init__(self, table: str) -> None:
         self.table = table
-        # The settings are wrapped in sub-selects so that they are read once a statement, not once a row;
-        # nullif because a setting reads '' (not NULL) after the transaction that had set it.
-        rule = (
-            f"organization_id = (SELECT nullif(current_setting('{ORGANIZATION}', true), '')::bigint)"
-            f" OR (SELECT current_setting('{SYSTEM}', true)) = 'on'"
-        )
         super().__init__(
             sql=[
                 f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY',
                 f'ALTER TABLE "{table}" FORCE ROW LEVEL SECURITY',
-                f'CREATE POLICY tenant ON "{table}" USING ({rule}) WITH CHECK ({rule})',
+                f'CREATE POLICY tenant ON "{table}" USING ({CONDITION}) WITH CHECK ({CONDITION})',
             ],
             reverse_sql=[
                 f'DROP POLICY tenant ON "{table}"',

@@ -1,5 +1,6 @@
 """All settings of Mailhub: read from the environment, with defaults; starts nothing (docs/settings.md)."""
 
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -99,7 +100,12 @@ TEMPLATES = [
 # ── Data ────────────────────────────────────────────────────────────────────
 # The pool bounds the connections of threaded workers and web threads; a thread gives its connection back
 # before it talks to a mail server (fetching/engine/run.py).
-DATABASES = {"default": env.db("DATABASE_URL")}
+# Migrations run as the role that owns the tables, everything else as one that may only read and write rows
+# (accounts/database_roles.py).
+_runtime = env.db("DATABASE_URL")
+_owner = env.db("DATABASE_OWNER_URL") if env.str("DATABASE_OWNER_URL", default="") else _runtime
+DATABASE_RUNTIME_ROLE, DATABASE_OWNER_ROLE = _runtime["USER"], _owner["USER"]
+DATABASES = {"default": _owner if sys.argv[1:2] == ["migrate"] else _runtime}
 DATABASES["default"].update(
     ENGINE="django.db.backends.postgresql",
     CONN_MAX_AGE=0,

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import environ
 import hypothesis
 import pytest
 from django.core.cache import cache
@@ -62,6 +64,43 @@ def pytest_xdist_make_scheduler(config, log):
             return "e2e" if nodeid.startswith("tests/e2e/") else super()._split_scope(nodeid)
 
     return Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+@pytest.fixture(scope="session")
+def _as_owner() -> Iterator[None]:
+    """The test database is made by the role that owns tables; all tests then run as the runtime role."""
+    runtime = {name: connection.settings_dict[name] for name in ("USER", "PASSWORD")}
+    owner = environ.Env().db("DATABASE_OWNER_URL")
+    connection.settings_dict.update({name: owner[name] for name in runtime})
+    yield
+    connection.close()
+    connection.settings_dict.update(runtime)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(_as_owner, django_db_setup, django_db_blocker) -> Iterator[None]:
+    runtime, owner = environ.Env().db("DATABASE_URL"), dict(connection.settings_dict)
+    with django_db_blocker.unblock():
+        with connection.cursor() as cursor:
+            # What the test runner needs beyond the rights of production: emptying tables between tests, and ANALYZE.
+            cursor.execute(f"GRANT TRUNCATE, MAINTAIN ON ALL TABLES IN SCHEMA public TO {runtime['USER']}")
+        connection.close()
+        connection.settings_dict.update(USER=runtime["USER"], PASSWORD=runtime["PASSWORD"])
+    yield
+    with django_db_blocker.unblock():
+        connection.close()
+        connection.settings_dict.update(USER=owner["USER"], PASSWORD=owner["PASSWORD"])
+
+
+@pytest.fixture
+def as_owner(transactional_db) -> Iterator[None]:
+    """For tests that migrate: the connection of the role that owns the tables."""
+    runtime, owner = environ.Env().db("DATABASE_URL"), environ.Env().db("DATABASE_OWNER_URL")
+    connection.close()
+    connection.settings_dict.update(USER=owner["USER"], PASSWORD=owner["PASSWORD"])
+    yield
+    connection.close()
+    connection.settings_dict.update(USER=runtime["USER"], PASSWORD=runtime["PASSWORD"])
 
 
 def uses_database(request) -> bool:

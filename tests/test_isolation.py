@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from accounts import services, tenancy
+from accounts import database_roles, services, tenancy
 from accounts.models import Role
 from fetching.connect.services import change_defaults
 from fetching.models import FetchRun, RemoteMessage
@@ -187,6 +188,74 @@ def test_a_scope_ends_with_an_error_too(account):
     with pytest.raises(ZeroDivisionError):
         look_and_fail()
     assert not Message.objects.exists()
+
+
+# ── SQL that somebody smuggled into a page ──────────────────────────────────
+def raw(*statements: str) -> list[tuple]:
+    """The rows of the last of these statements, in one transaction of the runtime role."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
+FORGED = [
+    "SELECT set_config('mailhub.system', 'on', true)",
+    "SELECT set_config('mailhub.system', 'system', true)",
+    f"SELECT set_config('mailhub.system', 'system:{'0' * 64}', true)",
+    "SELECT set_config('mailhub.organization', '{organization}', true)",
+    "SELECT set_config('mailhub.organization', '{organization}:' || encode(sha256('{organization}'), 'hex'), true)",
+    # What this very page may see, put in place of the other setting or of another number.
+    "SELECT set_config('mailhub.system', current_setting('mailhub.organization', true), true)",
+    "SELECT set_config('mailhub.organization', '{organization}:'"
+    " || split_part(current_setting('mailhub.organization', true), ':', 2), true)",
+]
+
+
+@pytest.mark.parametrize("forged", FORGED)
+def test_s7_no_statement_opens_another_organization(two_houses, forged):
+    acme, umbrella = two_houses
+    with tenancy.scope(acme.pk):
+        rows = raw(
+            forged.replace("{organization}", str(umbrella.pk)),
+            f"SELECT count(*) FROM mailbox_message WHERE organization_id = {umbrella.pk}",
+        )
+        assert rows == [(0,)]
+
+
+REFUSED = [
+    "SELECT key FROM tenancy_key",
+    "ALTER TABLE mailbox_message DISABLE ROW LEVEL SECURITY",
+    "ALTER TABLE mailbox_message NO FORCE ROW LEVEL SECURITY",
+    "DROP POLICY tenant ON mailbox_message",
+    "CREATE POLICY everything ON mailbox_message USING (true)",
+    "CREATE OR REPLACE FUNCTION tenancy_is_system() RETURNS boolean LANGUAGE sql AS 'SELECT true'",
+    "SET ROLE mailhub_owner",
+    "SET SESSION AUTHORIZATION mailhub_owner",
+    "DROP TABLE mailbox_message CASCADE",
+    "CREATE TABLE public.copied AS SELECT 1",
+    "DELETE FROM django_migrations",
+    "UPDATE pg_class SET relrowsecurity = false",
+]
+
+
+@pytest.mark.parametrize("statement", REFUSED)
+def test_s7_the_runtime_role_may_only_read_and_write_rows(db, statement):
+    with pytest.raises(DatabaseError, match="permission denied|must be owner|must be able to"):
+        raw(statement)
+
+
+def test_s7_the_runtime_role_owns_nothing(db):
+    owned = "SELECT relname FROM pg_class WHERE relowner = current_user::regrole"
+    assert raw(owned) == []
+    assert raw("SELECT proname FROM pg_proc WHERE proowner = current_user::regrole") == []
+    assert raw("SELECT current_user") == [(settings.DATABASE_RUNTIME_ROLE,)]
+
+
+def test_s7_a_signature_is_in_no_statement_that_others_see(acme):
+    with tenancy.scope(acme.pk):
+        seen = raw("SELECT query FROM pg_stat_activity WHERE query IS NOT NULL")
+        assert not [query for (query,) in seen if database_roles.signed(str(acme.pk)) in query]
 
 
 def test_system_is_opened_only_where_this_file_says():

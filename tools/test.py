@@ -22,6 +22,7 @@ QUICK = ["--quiet", "--ignore", "tests/e2e", "-m", "not slow and not browser and
 # What a person's shell may hold for the instance they run must not reach the tests.
 FOREIGN = (
     "DATABASE_URL",
+    "DATABASE_OWNER_URL",
     "REDIS_URL",
     "SECRET_KEY",
     "EMAIL_URL",

@@ -58,13 +58,17 @@ class LocalEnv:
 
     def missing(self, environ: Mapping[str, str]) -> list[str]:
         keys = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "MAILHUB_ENCRYPTION_KEYS")
-        return [key for key in keys if not self.get(key) and not self.is_given(key, environ)]
+        missing = [key for key in keys if not self.get(key) and not self.is_given(key, environ)]
+        # The roles of a database that is not ours are its operator's.
+        if not self.get("DATABASE_OWNER_URL") and not self.is_given("DATABASE_URL", environ):
+            missing.append("DATABASE_OWNER_URL")
+        return missing
 
     def complete(self, environ: Mapping[str, str]) -> None:
         """Make up what neither the environment nor the file says, and keep it."""
         missing = self.missing(environ)
         for key in missing:
-            self.lines.append(f"{key}={_new_value(key)}")
+            self.lines.append(f"{key}={self._new_value(key)}")
         if missing:
             self._write()
 
@@ -77,20 +81,23 @@ class LocalEnv:
         self.lines = [line.replace(old, new) if line.startswith(f"{key}=") else line for line in self.lines]
         self._write()
 
+    def _new_value(self, key: str) -> str:
+        password = secrets.token_urlsafe(24)
+        if key == "DATABASE_URL":
+            return f"postgres://mailhub:{password}@{LOOPBACK}:{free_port()}/mailhub"
+        if key == "DATABASE_OWNER_URL":
+            database = urlsplit(self.get("DATABASE_URL"))
+            login = f"mailhub_owner:{password}@{database.hostname}:{database.port}"
+            return database._replace(netloc=login).geturl()
+        if key == "REDIS_URL":
+            return f"redis://:{password}@{LOOPBACK}:{free_port()}/0"
+        if key == "MAILHUB_ENCRYPTION_KEYS":
+            return "k1:" + base64.urlsafe_b64encode(os.urandom(32)).decode()  # the form of a Fernet key
+        return secrets.token_urlsafe(50)
+
     def _write(self) -> None:
         text = "\n".join(self.lines) + "\n"
         write_private(self.path, text if text.startswith("#") else HEADER + text)
-
-
-def _new_value(key: str) -> str:
-    password = secrets.token_urlsafe(24)
-    if key == "DATABASE_URL":
-        return f"postgres://mailhub:{password}@{LOOPBACK}:{free_port()}/mailhub"
-    if key == "REDIS_URL":
-        return f"redis://:{password}@{LOOPBACK}:{free_port()}/0"
-    if key == "MAILHUB_ENCRYPTION_KEYS":
-        return "k1:" + base64.urlsafe_b64encode(os.urandom(32)).decode()  # the form of a Fernet key
-    return secrets.token_urlsafe(50)
 
 
 class ServerFolder:

@@ -98,31 +98,30 @@ class PostgresServer:
         end(pid, signals, alive=lambda: self.pid() == pid or bool(command_line(pid)))
         return True
 
-    def provision(self, address: SplitResult, superuser_password: str) -> None:
-        """Make the role and the database that `address` names.
+    def provision(self, runtime: SplitResult, owner: SplitResult, superuser_password: str) -> None:
+        """Make the two roles and the database that these addresses name.
 
-        The role owns its database (so it may create trusted extensions) and may create others (for tests),
-        but is no superuser and cannot bypass row-level security. Raises ConnectionError while the server is
-        not ready, EmbeddedError if it refuses the superuser's password.
+        The owner has the database and its tables (so it may create trusted extensions) and may create others (for
+        tests). The runtime role owns nothing. Neither is superuser or can bypass row-level security. Tables that the
+        runtime role had made in an earlier release go to the owner. Raises ConnectionError while the server is not
+        ready, EmbeddedError if it refuses the superuser's password.
         """
         from psycopg import sql
 
-        role, name = sql.Identifier(unquote(address.username or "")), unquote(address.path.lstrip("/"))
+        name = unquote(runtime.path.lstrip("/"))
         with self._as_superuser(superuser_password) as connection:
-            # Scrambled here: a clear password could reach the server's log.
-            secret = connection.pgconn.encrypt_password(
-                unquote(address.password or "").encode(), (address.username or "").encode(), b"scram-sha-256"
-            )
-            known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [address.username])
-            verb = sql.SQL("ALTER" if known.fetchone() else "CREATE")
-            attributes = sql.SQL("LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION CREATEDB PASSWORD")
-            connection.execute(
-                sql.SQL("{} ROLE {} {} {}").format(verb, role, attributes, sql.Literal(secret.decode()))
-            )
-            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
-                connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), role))
+            _make_role(connection, runtime, "NOCREATEDB")
+            _make_role(connection, owner, "CREATEDB")
+            database, role = sql.Identifier(name), sql.Identifier(unquote(owner.username or ""))
+            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
+            verb = sql.SQL("ALTER DATABASE {} OWNER TO {}" if known else "CREATE DATABASE {} OWNER {}")
+            connection.execute(verb.format(database, role))
+        if known:
+            with self._as_superuser(superuser_password, name) as connection:
+                old = sql.Identifier(unquote(runtime.username or ""))
+                connection.execute(sql.SQL("REASSIGN OWNED BY {} TO {}").format(old, role))
 
-    def _as_superuser(self, password: str) -> psycopg.Connection:
+    def _as_superuser(self, password: str, database: str = "postgres") -> psycopg.Connection:
         import psycopg
 
         try:
@@ -131,7 +130,7 @@ class PostgresServer:
                 port=self.port() or 0,
                 user=SUPERUSER,
                 password=password,
-                dbname="postgres",
+                dbname=database,
                 sslmode="disable",
                 connect_timeout=10,
                 autocommit=True,
@@ -175,6 +174,22 @@ class PostgresServer:
             return int(self._pid_file.read_text().splitlines()[number])
         except (FileNotFoundError, IndexError, ValueError):
             return None
+
+
+def _make_role(connection: psycopg.Connection, address: SplitResult, may: str) -> None:
+    from psycopg import sql
+
+    # Scrambled here: a clear password could reach the server's log.
+    secret = connection.pgconn.encrypt_password(
+        unquote(address.password or "").encode(), (address.username or "").encode(), b"scram-sha-256"
+    )
+    known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [address.username])
+    verb = sql.SQL("ALTER" if known.fetchone() else "CREATE")
+    attributes = sql.SQL(f"LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION {may} PASSWORD")
+    role = sql.Identifier(unquote(address.username or ""))
+    connection.execute(
+        sql.SQL("{} ROLE {} {} {}").format(verb, role, attributes, sql.Literal(secret.decode()))
+    )
 
 
 def database_answers(address: SplitResult) -> bool:

@@ -104,13 +104,21 @@ def _ensure(home: Path, environ: Mapping[str, str]) -> Servers:
 
 
 def _all_answer(local: LocalEnv, ours: Servers) -> bool:
-    database, broker = urlsplit(local.get("DATABASE_URL")), urlsplit(local.get("REDIS_URL"))
-    return (not ours.database or database_answers(database)) and (not ours.broker or broker_answers(broker))
+    broker = urlsplit(local.get("REDIS_URL"))
+    return (not ours.database or _both_roles_answer(local)) and (not ours.broker or broker_answers(broker))
+
+
+def _both_roles_answer(local: LocalEnv) -> bool:
+    """Whether the runtime role and the owner of the tables can connect; a home of an earlier release has no owner."""
+    return all(
+        bool(address) and database_answers(urlsplit(address))
+        for address in (local.get("DATABASE_URL"), local.get("DATABASE_OWNER_URL"))
+    )
 
 
 def _ensure_database(local: LocalEnv, folder: ServerFolder, user: ServerUser) -> bool:
     address = urlsplit(local.get("DATABASE_URL"))
-    if database_answers(address) or not _is_ours(address):
+    if not _is_ours(address) or _both_roles_answer(local):
         return False
     server, password = PostgresServer(folder.path), folder.superuser_password
     deadline = time.monotonic() + 60
@@ -121,9 +129,10 @@ def _ensure_database(local: LocalEnv, folder: ServerFolder, user: ServerUser) ->
             port, started = server.start(address.port or 0, user, password), True
         if port != address.port:
             local.set_port("DATABASE_URL", port)
+            local.set_port("DATABASE_OWNER_URL", port)
             address = urlsplit(local.get("DATABASE_URL"))
         try:
-            server.provision(address, password)
+            server.provision(address, urlsplit(local.get("DATABASE_OWNER_URL")), password)
             return started
         except OSError as error:  # a server that ran already may be recovering, or shutting down
             if time.monotonic() > deadline:

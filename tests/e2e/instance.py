@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psycopg
 
+from accounts.database_roles import signed
 from mailhub import demo
 from mailhub.demo.maildrop import with_crlf
 from mailhub.embedded import servers
@@ -25,7 +26,16 @@ from mailhub.supervisor import end_leftovers
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 240
 # What belongs to the instance that the tests themselves run on.
-FOREIGN = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "EMAIL_URL", "DEFAULT_FROM_EMAIL", "DEBUG", "PORT")
+FOREIGN = (
+    "DATABASE_URL",
+    "DATABASE_OWNER_URL",
+    "REDIS_URL",
+    "SECRET_KEY",
+    "EMAIL_URL",
+    "DEFAULT_FROM_EMAIL",
+    "DEBUG",
+    "PORT",
+)
 
 
 class Instance:
@@ -116,9 +126,10 @@ class Instance:
 
     def let_time_pass(self, address: str) -> None:
         """The minutes until the next fetch of an account are over: the clock finds it due."""
-        database = LocalEnv(self.home).get("DATABASE_URL")
-        with psycopg.connect(database, connect_timeout=10) as connection:
-            connection.execute("SELECT set_config('mailhub.system', 'on', true)")
+        local = LocalEnv(self.home)
+        with psycopg.connect(local.get("DATABASE_URL"), connect_timeout=10) as connection:
+            opened = signed("system", local.get("SECRET_KEY"))
+            connection.execute("SELECT set_config('mailhub.system', %s, true)", [opened])
             changed = connection.execute(
                 "UPDATE fetching_fetchstate SET next_run_at = now() WHERE account_id IN"
                 " (SELECT id FROM accounts_mailaccount WHERE email = %s)",

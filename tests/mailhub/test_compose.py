@@ -34,6 +34,7 @@ GIVEN = {
     "SECRET_KEY": "0123456789" * 6,
     "MAILHUB_ENCRYPTION_KEYS": "k1:" + "A" * 43 + "=",
     "DATABASE_PASSWORD": "database0password",
+    "DATABASE_OWNER_PASSWORD": "owner0password",
     "REDIS_PASSWORD": "broker0password",
     "POSTGRES_PASSWORD": "superuser0password",
     "EMAIL_URL": "smtp+tls://user:password@smtp.example.com:587",
@@ -118,6 +119,14 @@ def test_every_secret_must_be_given_and_none_is_written_down(compose: dict[str, 
         for name, value in service.get("environment", {}).items():
             if re.search("PASSWORD|SECRET|KEY|AUTH", name):
                 assert str(value).startswith("${"), name
+
+
+def test_only_migrations_know_the_role_that_owns_the_tables(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    knowing = [
+        name for name, service in services.items() if "DATABASE_OWNER_URL" in service.get("environment", {})
+    ]
+    assert knowing == ["migrate"]
 
 
 def test_the_settings_load_with_this_environment(compose: dict[str, Any], tmp_path: Path) -> None:
@@ -287,6 +296,7 @@ def test_the_database_script_makes_a_role_without_powers(compose: dict[str, Any]
                 "PGPASSWORD": folder.superuser_password,
                 "POSTGRES_USER": "postgres",
                 "APPLICATION_PASSWORD": "it's 0dd",
+                "OWNER_PASSWORD": "0dd too",
             },
             check=True,
             capture_output=True,
@@ -294,10 +304,15 @@ def test_the_database_script_makes_a_role_without_powers(compose: dict[str, Any]
         )
         name = urlsplit(environment(compose)["DATABASE_URL"]).path.strip("/")
         login = {"host": "127.0.0.1", "port": port, "user": "mailhub", "password": "it's 0dd"}
+        powers = "SELECT rolsuper, rolbypassrls, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = current_user"
         with psycopg.connect(**login, dbname=name) as connection:
-            powers = "rolsuper, rolbypassrls, rolcreatedb, rolcreaterole"
-            role = connection.execute(f"SELECT {powers} FROM pg_roles WHERE rolname = current_user")
-            assert role.fetchone() == (False, False, False, False)
+            assert connection.execute(powers).fetchone() == (False, False, False, False)
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute("CREATE TABLE kept (n int)")
+        owner = login | {"user": "mailhub_owner", "password": "0dd too"}
+        with psycopg.connect(**owner, dbname=name) as connection:
+            assert connection.execute(powers).fetchone() == (False, False, False, False)
             connection.execute("CREATE EXTENSION pg_trgm")
+            connection.execute("CREATE TABLE kept (n int)")
     finally:
         servers.remove(home)

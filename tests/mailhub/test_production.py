@@ -15,7 +15,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
-from accounts import tenancy
+from accounts import database_roles, tenancy
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("accounts", "quotas", "mailbox", "fetching", "sending")
@@ -59,12 +59,12 @@ def latest() -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def migrated_back(transactional_db):
+def migrated_back(as_owner):
     """The database as the first release had it; afterwards as it is now again."""
     MigrationExecutor(connection).migrate(BEFORE)
     yield MigrationExecutor(connection).loader.project_state(BEFORE).apps
-    executor = MigrationExecutor(connection)
-    executor.migrate(latest())
+    MigrationExecutor(connection).migrate(latest())
+    database_roles.grant()
 
 
 @pytest.mark.slow

@@ -32,7 +32,7 @@ class Run:
     """A running `manage.py up` and what it has written."""
 
     def __init__(self, home: Path, port: int, demo: str) -> None:
-        ours = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "MAILHUB_ENCRYPTION_KEYS")
+        ours = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "SECRET_KEY", "MAILHUB_ENCRYPTION_KEYS")
         environ = {key: value for key, value in os.environ.items() if key not in ours}
         self.home, self.port = home, port
         self.process = subprocess.Popen(

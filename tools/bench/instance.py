@@ -15,6 +15,7 @@ from typing import Any
 
 import psycopg
 
+from accounts.database_roles import signed
 from mailhub.embedded.home import LocalEnv, ServerFolder
 from mailhub.embedded.postgres import PostgresServer
 from mailhub.embedded.valkey import ValkeyServer
@@ -26,6 +27,7 @@ OWNER = "bench@mail.example"
 # What a person's shell, or the tests' runner, may hold for another instance.
 FOREIGN = (
     "DATABASE_URL",
+    "DATABASE_OWNER_URL",
     "REDIS_URL",
     "SECRET_KEY",
     "EMAIL_URL",
@@ -132,19 +134,20 @@ class Instance:
     ) -> list[tuple[Any, ...]]:
         """One statement in the application's role that sees every organization; its rows."""
         with self._connection() as connection, connection.transaction():
-            connection.execute("SELECT set_config('mailhub.system', 'on', true)")
+            opened = signed("system", LocalEnv(self.home).get("SECRET_KEY"))
+            connection.execute("SELECT set_config('mailhub.system', %s, true)", [opened])
             cursor = connection.execute(query, parameters or None)
             return cursor.fetchall() if cursor.description else []
 
     def maintain(self, command: str) -> None:
-        """VACUUM and the like, which want no transaction around them."""
-        with self._connection() as connection:
+        """VACUUM and the like, which want no transaction around them, and the owner of the tables."""
+        with self._connection("DATABASE_OWNER_URL") as connection:
             connection.autocommit = True
             connection.execute(command)
 
     @contextmanager
-    def _connection(self) -> Iterator[psycopg.Connection[Any]]:
-        with psycopg.connect(LocalEnv(self.home).get("DATABASE_URL"), connect_timeout=10) as connection:
+    def _connection(self, role: str = "DATABASE_URL") -> Iterator[psycopg.Connection[Any]]:
+        with psycopg.connect(LocalEnv(self.home).get(role), connect_timeout=10) as connection:
             yield connection
 
     def server_cpu(self) -> dict[str, float]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 import urllib.error
@@ -78,7 +79,7 @@ class Command(BaseCommand):
             raise CommandError(f"Port {settings.PORT} is used by another program. Choose another: {other}")
 
     def _prepare(self) -> None:
-        call_command("migrate", interactive=False, verbosity=0)
+        _migrate()
         _collect_static()
         connections.close_all()
 
@@ -161,6 +162,14 @@ def _programs(port: int, log_level: str) -> dict[str, list[str]]:
 
 def _manage(command: str) -> list[str]:
     return [sys.executable, str(settings.BASE_DIR / "manage.py"), command]
+
+
+def _migrate() -> None:
+    """In a process of its own, which connects as the role that owns the tables (mailhub/settings.py)."""
+    command = [*_manage("migrate"), "--noinput", "--verbosity", "0"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode:
+        raise CommandError(f"The database could not be brought up to date:\n{done.stdout.strip()}")
 
 
 def _visitors_mailbox(home: Path) -> str:

@@ -31,12 +31,12 @@ BARE: dict[str, str] = {}  # an environment that gives no address
 
 def outside(home: Path) -> dict[str, str]:
     """The environment of a child process: none of the addresses that this test run uses itself."""
-    ours = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "MAILHUB_ENCRYPTION_KEYS")
+    ours = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "SECRET_KEY", "MAILHUB_ENCRYPTION_KEYS")
     return {k: v for k, v in os.environ.items() if k not in ours} | {"MAILHUB_HOME": str(home)}
 
 
-def connect(home: Path) -> psycopg.Connection:
-    return psycopg.connect(LocalEnv(home).get("DATABASE_URL"), connect_timeout=5, autocommit=True)
+def connect(home: Path, role: str = "DATABASE_OWNER_URL") -> psycopg.Connection:
+    return psycopg.connect(LocalEnv(home).get(role), connect_timeout=5, autocommit=True)
 
 
 def postgres(home: Path) -> PostgresServer:
@@ -64,7 +64,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def test_the_addresses_in_local_env_answer(started: Path) -> None:
     local = LocalEnv(started)
-    with connect(started) as connection:
+    with connect(started, "DATABASE_URL") as connection:
         assert connection.execute("SELECT current_user, current_database()").fetchone() == ("mailhub",) * 2
     with redis.Redis.from_url(local.get("REDIS_URL")) as client:
         assert client.ping()
@@ -93,6 +93,36 @@ def test_the_role_is_bound_by_row_level_security(started: Path) -> None:
         assert connection.execute("SELECT * FROM secret").fetchall() == []
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("CREATE ROLE other SUPERUSER")
+
+
+def test_the_runtime_role_makes_nothing(started: Path) -> None:
+    with connect(started, "DATABASE_URL") as connection:
+        powers = "rolsuper, rolbypassrls, rolcreaterole, rolreplication, rolcreatedb"
+        role = connection.execute(f"SELECT {powers} FROM pg_roles WHERE rolname = current_user").fetchone()
+        assert role == (False, False, False, False, False)
+        for statement in ("CREATE TABLE mine (n int)", "CREATE DATABASE mine", "SET ROLE mailhub_owner"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(statement)
+
+
+def test_a_home_of_an_earlier_release_gets_its_owner(home: Path) -> None:
+    """There one role did both: its tables go to the owner."""
+    servers.ensure(home, BARE)
+    local = LocalEnv(home)
+    with connect(home) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 42 AS n")
+        connection.execute("ALTER TABLE kept OWNER TO mailhub_owner")
+    superuser = ServerFolder(home).superuser_password
+    with postgres(home)._as_superuser(superuser, "mailhub") as connection:
+        connection.execute("ALTER TABLE kept OWNER TO mailhub")
+        connection.execute("ALTER DATABASE mailhub OWNER TO mailhub")
+    local.lines = [line for line in local.lines if not line.startswith("DATABASE_OWNER_URL")]
+    local._write()
+    servers.ensure(home, BARE)
+    with connect(home) as connection:
+        assert connection.execute("SELECT tableowner FROM pg_tables WHERE tablename = 'kept'").fetchone() == (
+            "mailhub_owner",
+        )
 
 
 def test_the_role_may_create_the_extensions_and_they_know_all_letters(started: Path) -> None:
