@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -71,19 +71,27 @@ def usable(membership: Membership) -> list[Identity]:
     return [identity for identity in all_of(membership) if obstacle(identity, found) is None]
 
 
-def obstacle(identity: Identity, proven: frozenset[str] | None = None) -> Obstacle | None:
-    """What keeps the address from being used; `proven` is what `proofs.proven` says of the account's owner."""
+def obstacle(
+    identity: Identity, proven: frozenset[str] | None = None, replies: Collection[str] | None = None
+) -> Obstacle | None:
+    """What keeps the address from being used.
+
+    `proven` is what `address_verification.proven` says of the account's owner; `replies` are the addresses that a
+    letter asks for replies to, where it is not what the address has now.
+    """
     server = servers.server_of(identity.account)
     if server is None or not servers.is_set_up(server):
         return Obstacle.NO_RELAY if server is not None and not server.is_custom else Obstacle.NOT_SET_UP
-    waiting = unproven(identity, proven)
+    waiting = unproven(identity, proven, replies)
     if not waiting:
         return None
     return Obstacle.UNPROVEN if waiting[0] == identity.address else Obstacle.REPLY_UNPROVEN
 
 
-def unproven(identity: Identity, proven: frozenset[str] | None = None) -> list[str]:
-    """Which of its two addresses, that of the sender and that for replies, a code must still prove, in this order."""
+def unproven(
+    identity: Identity, proven: frozenset[str] | None = None, replies: Collection[str] | None = None
+) -> list[str]:
+    """Which of its addresses, that of the sender and those for replies, a code must still prove, in this order."""
     if proven is None:
         proven = address_verification.proven(identity.organization_id, identity.account.owner_id)
     server = servers.server_of(identity.account)
@@ -92,17 +100,19 @@ def unproven(identity: Identity, proven: frozenset[str] | None = None) -> list[s
     waiting = []
     if not (identity.is_login and has_login) and not address_verification.covers(proven, identity.address):
         waiting.append(identity.address)
-    if identity.reply_to and not address_verification.covers(proven, identity.reply_to):
+    asked = filter(None, [identity.reply_to] if replies is None else replies)
+    open_ones = [each for each in asked if not address_verification.covers(proven, each)]
+    if open_ones and has_login:
         # An alias may be answered at the address of the account itself.
         logins = identity.account.identities.filter(is_login=True).values_list("address", flat=True)
-        if not has_login or addresses.key(identity.reply_to) not in map(addresses.key, logins):
-            waiting.append(identity.reply_to)
-    return waiting
+        known = set(map(addresses.key, logins))
+        open_ones = [each for each in open_ones if addresses.key(each) not in known]
+    return [*waiting, *open_ones]
 
 
-def why_not(identity: Identity) -> _StrPromise | str:
-    """Why mail may not be sent from this address now, and what to do; "" when it may."""
-    found = obstacle(identity)
+def why_not(identity: Identity, replies: Collection[str] | None = None) -> _StrPromise | str:
+    """Why mail may not be sent from this address now, and what to do; "" when it may. `replies`: see `obstacle`."""
+    found = obstacle(identity, None, replies)
     return WORDS[found] if found else ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from encodings.idna import nameprep
 from typing import Final
 
 # RFC 5321, 4.5.3.1: 64 for the local part; 255 for the domain, and the resolver's limit is 253.
@@ -14,9 +15,12 @@ _ATEXT: Final = r"[^\x00-\x20\x7f-\xa0\"(),.:;<>@\[\\\]\u2028\u2029]+"
 _LOCAL: Final = re.compile(rf'{_ATEXT}(?:\.{_ATEXT})*|"(?:[^\x00-\x1f\x7f-\xa0"\\]|\\[ -~])*"')
 _LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 _LITERAL: Final = re.compile(r"\[[A-Za-z0-9:.]{2,60}\]", re.ASCII)
-# Python's IDNA codec is that of 2003, which sends these four to another name than today's software does: mail
-# would go to a stranger. Such a name can still be given in its xn-- form.
-_DEVIATIONS: Final = frozenset("ßς\u200c\u200d")
+# Python's IDNA codec is that of 2003, which sends these to another name than today's software does: mail would go
+# to a stranger. The first two are letters like others since 2008 (RFC 5894, 7.2); where the joiners may stand takes
+# the tables of RFC 5892, so such a name must be given in its xn-- form.
+_LETTERS_SINCE_2008: Final = re.compile("([ßς]+)")
+_JOINERS: Final = frozenset("\u200c\u200d")
+_DOTS: Final = re.compile("[.\u3002\uff0e\uff61]")  # RFC 3490, 3.1
 
 
 class AddressError(ValueError):
@@ -42,15 +46,28 @@ def ascii_domain(domain: str) -> str:
     """A domain in ASCII and lower case. Raises AddressError."""
     if _LITERAL.fullmatch(domain):
         return domain
-    if _DEVIATIONS.intersection(domain) or len(domain) > DOMAIN_LIMIT:
+    if _JOINERS.intersection(domain) or len(domain) > DOMAIN_LIMIT:
         raise AddressError("not a domain")
     try:
-        name = domain.encode("idna").decode("ascii").lower()
+        name = ".".join(map(_ascii_label, _DOTS.split(domain))).lower()
     except UnicodeError:
         raise AddressError("not a domain") from None
     if len(name) > DOMAIN_LIMIT or not all(_LABEL.fullmatch(label) for label in name.split(".")):
         raise AddressError("not a domain")
     return name
+
+
+def _ascii_label(label: str) -> str:
+    """One label in ASCII (RFC 5891, 5). Raises UnicodeError."""
+    if label.startswith("-") or label.endswith("-"):
+        raise UnicodeError("a label that begins or ends with a hyphen")
+    if not _LETTERS_SINCE_2008.search(label):
+        return label.encode("idna").decode("ascii")
+    pieces = [
+        piece if _LETTERS_SINCE_2008.fullmatch(piece) else nameprep(piece)
+        for piece in _LETTERS_SINCE_2008.split(label)
+    ]
+    return f"xn--{''.join(pieces).encode('punycode').decode('ascii')}"
 
 
 def key(address: str) -> str:

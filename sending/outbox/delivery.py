@@ -19,17 +19,20 @@ from django.db.models.functions import Coalesce, Now
 
 from accounts.crypto import CryptoError
 from accounts.servers.failures import ErrorClass, MailError
+from mailbox.mime.structure import read_headers
 from sending.identities import identities, servers
 from sending.identities.servers import Route
-from sending.models import OutgoingMessage
+from sending.models import OutgoingMessage, OutgoingRecipient
 from sending.outbox import claims, outbox
 from sending.outbox import results as delivery_results
 from sending.outbox.claims import Claim, ClaimLost
 from sending.smtp.client import Delivery, Envelope, Limits, Phase, RecipientResult, Verdict, deliver
+from sending.smtp.connection import CLOSING
 
 logger = logging.getLogger(__name__)
 
 State = OutgoingMessage.State
+To = OutgoingRecipient.State
 
 # The answer of a server is dear: a database that is away for a moment is asked again, after so many seconds.
 ASK_AGAIN: Final = (1, 2, 4, 8)
@@ -101,18 +104,31 @@ def _take(claim: Claim) -> DeliveryJob | Delivery:
         )
         own = OutgoingMessage.objects.select_related("account__outgoing_server", "identity")
         outgoing = own.get(pk=claim.outgoing_id)
-        pending = outgoing.recipients.filter(state__in=outbox.PENDING)
-        recipients = tuple(pending.values_list("address", flat=True))
+        recipients = _whom(outgoing)
+        raw = outbox.raw_bytes(outgoing)
         try:
-            way = _way(outgoing)
+            way = _way(outgoing, raw)
         except MailError as error:
             return without_server(error, recipients)
         except CryptoError:
             logger.exception("the password for sending of account %d", claim.account_id)
             return without_server(MailError("internal"), recipients)
-        return DeliveryJob(
-            claim, way, Envelope(outgoing.envelope_from, recipients), outbox.raw_bytes(outgoing)
-        )
+        return DeliveryJob(claim, way, Envelope(outgoing.envelope_from, recipients), raw)
+
+
+def _whom(outgoing: OutgoingMessage) -> tuple[str, ...]:
+    """Whom this try is for: all that are left, unless the server hangs up at one of them and the others starve.
+
+    Such a one is left out at first, and then asked for alone, in turns with those that are refused for now.
+    """
+    pending = list(outgoing.recipients.filter(state__in=outbox.PENDING))
+    enders = [each for each in pending if each.code == CLOSING or (each.state == To.WAITING and each.failure)]
+    others = [each for each in pending if each not in enders]
+    if enders and not others:
+        others = [enders[outgoing.attempts % len(enders)]]
+    elif enders and outgoing.attempts % 2 and not any(each.state == To.WAITING for each in others):
+        others = [enders[outgoing.attempts // 2 % len(enders)]]
+    return tuple(each.address for each in others)
 
 
 def without_server(error: MailError, recipients: Sequence[str]) -> Delivery:
@@ -127,13 +143,17 @@ def _ended(phase: Phase, verdict: Verdict, recipients: Sequence[str], error: Mai
     return Delivery(phase, verdict, results, error=error)
 
 
-def _way(outgoing: OutgoingMessage) -> Route:
-    """How it goes, if its sender may still be used: that may have changed since it was queued. Raises MailError."""
+def _way(outgoing: OutgoingMessage, raw: bytes) -> Route:
+    """How it goes, if its sender may still be used: that may have changed since it was queued. Raises MailError.
+
+    So may where replies go; what the frozen bytes say of that counts, not what the address has by now.
+    """
     way = servers.route_of(outgoing.account)
     if outgoing.identity is None:
         raise MailError("sender_not_proven")
     outgoing.identity.account = outgoing.account
-    if identities.why_not(outgoing.identity):
+    asked = read_headers(raw, 0, len(raw))[0].addresses(b"reply-to")
+    if identities.why_not(outgoing.identity, [each.address for each in asked]):
         raise MailError("sender_not_proven")
     return way
 

@@ -88,7 +88,7 @@ def queue(
     """
     if addresses.key(letter.sender.address) != addresses.key(identity.address):
         raise ValueError("a letter from somebody else than its sender address")
-    if sentence := identities.why_not(identity):
+    if sentence := identities.why_not(identity, [each.address for each in letter.reply_to]):
         raise NotUsable(sentence)
     raw = compose(letter)
     content.check(raw)

@@ -92,6 +92,8 @@ def _apply(recipient: OutgoingRecipient, result: RecipientResult) -> None:
         # What its own server has said at an earlier try is worth more than that this one came to nothing.
         if recipient.state == To.UNKNOWN:
             recipient.state, recipient.failure = To.WAITING, ""
+        if result.ended_session and recipient.state == To.WAITING:
+            recipient.failure = result.failure  # so that the next try asks the others first
         return
     answer = result.answer
     recipient.state, recipient.failure = _STATES[result.verdict], result.failure

@@ -40,8 +40,10 @@ __all__ = [
 
 PROBE_LIMITS: Final = Limits(session=90)
 
-# A failure of these is about the account, its settings or us: the message was not judged and can wait.
-_NOT_ABOUT_THE_MESSAGE: Final = (ErrorClass.AUTHENTICATION, ErrorClass.CERTIFICATE, ErrorClass.CONFIG)
+# At MAIL FROM a failure of these is about the account and its settings: the message was not judged and can wait.
+_ABOUT_THE_ACCOUNT: Final = (ErrorClass.AUTHENTICATION, ErrorClass.CERTIFICATE, ErrorClass.CONFIG)
+# These are about us: no setting of the account would help.
+_ABOUT_US: Final = ("blocked_here", "name_refused")
 _LIMIT_PAUSE: Final = 3600
 
 
@@ -81,13 +83,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class RecipientResult:
-    """How it went with one recipient; `failure` is a code of accounts.servers.failures, "" when accepted."""
+    """How it went with one recipient; `failure` is a code of accounts.servers.failures, "" when accepted.
+
+    `ended_session`: the server hung up, or went silent, when it was asked for this one.
+    """
 
     address: str
     verdict: Verdict
     failure: str = ""
     answer: Answer | None = None
     retry_after: int | None = None
+    ended_session: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,10 +267,10 @@ class _Attempt:
                 lambda: commands.mail_from(
                     sender, size=size if offered.has_size else None, eight_bit=eight_bit, utf8=self._utf8
                 )
-            )
+            ),
         )
         if not reply.is_positive:
-            self._judge(dialogue, reply, refusals.sender(reply))
+            self._judge(dialogue, reply, refusals.sender(reply), at_sender=True)
         return reply.is_positive
 
     def _name_recipients(self, dialogue: Dialogue) -> bool:
@@ -277,13 +283,14 @@ class _Attempt:
                     result, verdict=Verdict.PERMANENT, failure="characters_refused"
                 )
                 continue
-            reply = dialogue.ask(command)
+            reply = self._ask_for(dialogue, number, command)
             if reply.is_positive:
                 self._taken.append(number)
                 continue
             refusal = refusals.recipient(reply)
             self._results[number] = _refused(dialogue, result, reply, refusal)
             if reply.code == 421:
+                self._results[number] = replace(self._results[number], ended_session=True)
                 raise dialogue.refused(refusal, reply)
             if refusals.too_many_recipients(reply):
                 for later in range(number + 1, len(self._results)):
@@ -293,6 +300,16 @@ class _Attempt:
             return True
         self._nobody(dialogue)
         return False
+
+    def _ask_for(self, dialogue: Dialogue, number: int, command: Command) -> Reply:
+        """The reply to one recipient. It is noted at whom the line broke: the next try asks the others first."""
+        try:
+            return dialogue.ask(command)
+        except MailError as error:
+            self._results[number] = replace(
+                self._results[number], failure=error.code, retry_after=error.retry_after, ended_session=True
+            )
+            raise
 
     # ── Verdicts ────────────────────────────────────────────────────────────
 
@@ -306,13 +323,16 @@ class _Attempt:
         if refused:
             self._error = _error(refused[0])
 
-    def _judge(self, dialogue: Dialogue, reply: Reply, refusal: Refusal) -> None:
+    def _judge(self, dialogue: Dialogue, reply: Reply, refusal: Refusal, *, at_sender: bool = False) -> None:
         """The server refused all of it."""
-        self._verdict, self._answer = _verdict(reply, refusal), _answer(dialogue, reply)
+        self._answer = _answer(dialogue, reply)
         self._error = dialogue.refused(_with_pause(refusal), reply)
         concerned = self._taken or range(len(self._results))
         for number in concerned:
-            self._results[number] = _refused(dialogue, self._results[number], reply, refusal)
+            self._results[number] = _refused(
+                dialogue, self._results[number], reply, refusal, at_sender=at_sender
+            )
+            self._verdict = self._results[number].verdict
 
     def _nobody(self, dialogue: Dialogue) -> None:
         """No recipient was taken: what may still succeed decides."""
@@ -326,16 +346,23 @@ class _Attempt:
         return False
 
 
-def _refused(dialogue: Dialogue, result: RecipientResult, reply: Reply, refusal: Refusal) -> RecipientResult:
+def _refused(
+    dialogue: Dialogue, result: RecipientResult, reply: Reply, refusal: Refusal, *, at_sender: bool = False
+) -> RecipientResult:
     refusal = _with_pause(refusal)
+    # Servers that nobody signs in to may ask for it at any moment.
+    may_be_account = at_sender or (reply.code == 530 and dialogue.phase < Phase.SIGNED_IN)
+    verdict = Verdict.NOT_SENT if may_be_account and _is_of_account(refusal) else _verdict(reply, refusal)
     return RecipientResult(
-        result.address, _verdict(reply, refusal), refusal.code, _answer(dialogue, reply), refusal.retry_after
+        result.address, verdict, refusal.code, _answer(dialogue, reply), refusal.retry_after
     )
 
 
+def _is_of_account(refusal: Refusal) -> bool:
+    return refusal.code not in _ABOUT_US and describe(refusal.code).error_class in _ABOUT_THE_ACCOUNT
+
+
 def _verdict(reply: Reply, refusal: Refusal) -> Verdict:
-    if describe(refusal.code).error_class in _NOT_ABOUT_THE_MESSAGE:
-        return Verdict.NOT_SENT
     # A limit on what an account sends is over some day, whatever its code says; too many recipients likewise.
     if refusal.code == "sending_limit" or refusals.too_many_recipients(reply):
         return Verdict.TEMPORARY

@@ -44,14 +44,16 @@ class Phase(IntEnum):
 class Limits(Clocks):
     """How long one attempt may take, in seconds (RFC 5321, 4.5.3.2).
 
-    `command` bounds the reply to a command and the sending of each block of the message, `final_dot` the reply
-    to the whole message: a server may deliver it before it answers, and hanging up early makes copies.
+    `greeting` and `command` bound the first reply and that to a command, which may take five minutes: servers
+    look up names and ask others meanwhile. `final_dot` bounds the reply to the whole message: a server may deliver
+    it before it answers, and hanging up early makes copies.
     `farewell` bounds QUIT, on which nothing depends. `session` is everything together; a message is handed
     over only when `final_dot` is still left of it.
     """
 
     session: float = 1500
-    greeting: float = 30
+    greeting: float = 300
+    command: float = 300
     final_dot: float = 600
     farewell: float = 5
 

@@ -112,24 +112,27 @@ def starttls(dialogue: Dialogue) -> None:
 
 
 def sign_in(dialogue: Dialogue, credentials: Credentials) -> None:
-    """Sign in the best way there is. One attempt: a second wrong one may lock the account."""
+    """Sign in the best way there is. One wrong password at most: a second one may lock the account."""
     encrypted = dialogue.transport.secure is not None
 
     def methods(username: str, password: str) -> list[login.Method]:
         return login.methods(username, password, offered=dialogue.offered, encrypted=encrypted)
 
-    reply: Reply | None = None
+    refused: list[Reply] = []
     for method in methods(credentials.username, credentials.password):
         reply = attempt(dialogue, method)
         if reply.is_positive:
             return
-        if not refusals.is_unsupported(reply):
+        refused.append(reply)
+        if not refusals.may_try_another(reply):
             break
-    if reply is None:
+    if not refused:
         raise MailError(_why_there_is_no_way(dialogue, bool(methods("a", "a")), encrypted))
-    if refusals.is_unsupported(reply):
-        raise dialogue.refused(refusals.Refusal("sign_in_missing"), reply)
-    raise dialogue.refused(refusals.sign_in(reply), reply)
+    # What one way says of the sign-in is worth more than that another is not known.
+    judged = [reply for reply in refused if not refusals.is_unsupported(reply)]
+    if not judged:
+        raise dialogue.refused(refusals.Refusal("sign_in_missing"), refused[-1])
+    raise dialogue.refused(refusals.sign_in(judged[-1]), judged[-1])
 
 
 def _why_there_is_no_way(dialogue: Dialogue, others_could: bool, encrypted: bool) -> str:

@@ -125,7 +125,7 @@ def answer_message(message: Message) -> OutgoingMessage | Reason:
 def _sender(account: MailAccount) -> Identity | None:
     """As whom to answer: nobody while nothing can go out, or the reply would come when its writer is back."""
     identity = identities.default_for(account)
-    if identity is None or identities.why_not(identity):
+    if identity is None or identities.why_not(identity, ()):  # the reply asks for none to itself
         return None
     is_paused = OutgoingServer.objects.filter(account=account, paused_since__isnull=False).exists()
     return None if is_paused else identity

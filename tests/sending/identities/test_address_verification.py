@@ -273,7 +273,7 @@ def test_no_limit_is_kept_by_an_address_in_the_cache(member):
         "root@localhost",
         "jürgen@shop.example",
         "\u212aim@shop.example",
-        "info@straße.example",
+        "info@stra\u200dsse.example",
         "a@b.example, c@d.example",
         "info@shop..example",
         f"{'x' * 65}@shop.example",

@@ -112,9 +112,9 @@ def test_sent_to_those_who_were_taken(settings, tls):
             Verdict.PERMANENT,
             "relay_refused",
         ),
-        # Not this message's fault: it waits until somebody has looked.
-        ("554 5.7.1 blocked using zen.spamhaus.org", "550 5.1.1 no", Verdict.NOT_SENT, "blocked_here"),
-        ("530 5.7.0 Authentication required", "530 5.7.0 x", Verdict.NOT_SENT, "sign_in_needed"),
+        # Whatever it says: at RCPT it is about this message, and no reason to stop the account.
+        ("554 5.7.1 blocked using zen.spamhaus.org", "550 5.1.1 no", Verdict.PERMANENT, "blocked_here"),
+        ("530 5.7.0 Authentication required", "530 5.7.0 x", Verdict.PERMANENT, "sign_in_needed"),
     ],
 )
 def test_sent_to_nobody(settings, first, second, verdict, code):
