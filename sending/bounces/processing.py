@@ -1,4 +1,4 @@
-"""Mail that came back: delivery reports among what was fetched, tied to what was sent from the same account."""
+"""Mail that came back: reports among what was fetched, tied to what was sent from the same account."""
 
 from __future__ import annotations
 
@@ -12,22 +12,32 @@ from accounts.models import MailAccount
 from accounts.servers.failures import clean_server_text
 from mailbox import services
 from mailbox.models import Attachment, Message
-from sending.bounces.reports import RecipientReport, Report, read_report
+from sending.bounces import notices
+from sending.bounces.delivery_status import STATUS_TYPES
+from sending.bounces.reports import ORIGINAL_TYPES, RecipientReport, Report, read_report
 from sending.message import addresses
 from sending.models import OutgoingMessage, OutgoingRecipient
 from sending.outbox import outbox
 
-_TYPES: Final = ("message/delivery-status", "message/global-delivery-status")
+_TYPES: Final = (*STATUS_TYPES, *ORIGINAL_TYPES)
 
 State = OutgoingMessage.State
 To = OutgoingRecipient.State
 
 
 def reports_among(account: MailAccount, message_ids: Sequence[int]) -> list[int]:
-    """Those of the stored messages that look like delivery reports, if the account has sent anything."""
+    """Those of the stored messages that look like reports, if the account has sent anything.
+
+    What lists show of a letter has to do here, inside the storing transaction; whether it is one says its text.
+    """
+    if not OutgoingMessage.objects.filter(account=account).exists():
+        return []
     found = Attachment.objects.filter(message__in=message_ids, content_type__in=_TYPES)
-    ids = sorted({row.message_id for row in found.only("message")})
-    return ids if ids and OutgoingMessage.objects.filter(account=account).exists() else []
+    ids = set(found.values_list("message", flat=True))
+    rows = Message.objects.filter(pk__in=message_ids).values_list(
+        "pk", "from_name", "from_address", "subject", "preview"
+    )
+    return sorted(ids | {key for key, *shown in rows if notices.may_be_notice(*shown)})
 
 
 def process_report(organization_id: int, message_id: int) -> int:

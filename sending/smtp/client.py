@@ -42,8 +42,7 @@ PROBE_LIMITS: Final = Limits(session=90)
 
 # At MAIL FROM a failure of these is about the account and its settings: the message was not judged and can wait.
 _ABOUT_THE_ACCOUNT: Final = (ErrorClass.AUTHENTICATION, ErrorClass.CERTIFICATE, ErrorClass.CONFIG)
-# These are about us: no setting of the account would help.
-_ABOUT_US: Final = ("blocked_here", "name_refused")
+_ABOUT_US: Final = ("blocked_here", "name_refused")  # no setting of the account would help
 _LIMIT_PAUSE: Final = 3600
 
 
@@ -267,7 +266,7 @@ class _Attempt:
                 lambda: commands.mail_from(
                     sender, size=size if offered.has_size else None, eight_bit=eight_bit, utf8=self._utf8
                 )
-            ),
+            )
         )
         if not reply.is_positive:
             self._judge(dialogue, reply, refusals.sender(reply), at_sender=True)
@@ -349,17 +348,14 @@ class _Attempt:
 def _refused(
     dialogue: Dialogue, result: RecipientResult, reply: Reply, refusal: Refusal, *, at_sender: bool = False
 ) -> RecipientResult:
-    refusal = _with_pause(refusal)
+    refusal, verdict = _with_pause(refusal), _verdict(reply, refusal)
     # Servers that nobody signs in to may ask for it at any moment.
     may_be_account = at_sender or (reply.code == 530 and dialogue.phase < Phase.SIGNED_IN)
-    verdict = Verdict.NOT_SENT if may_be_account and _is_of_account(refusal) else _verdict(reply, refusal)
+    if may_be_account and refusal.code not in _ABOUT_US:
+        verdict = Verdict.NOT_SENT if describe(refusal.code).error_class in _ABOUT_THE_ACCOUNT else verdict
     return RecipientResult(
         result.address, verdict, refusal.code, _answer(dialogue, reply), refusal.retry_after
     )
-
-
-def _is_of_account(refusal: Refusal) -> bool:
-    return refusal.code not in _ABOUT_US and describe(refusal.code).error_class in _ABOUT_THE_ACCOUNT
 
 
 def _verdict(reply: Reply, refusal: Refusal) -> Verdict:

@@ -8,6 +8,8 @@ from accounts import tenancy
 from sending.bounces import processing
 from sending.receivers import new_mail
 from tests import factories
+from tests.mailbox.corpus import letter as corpus_letter
+from tests.sending.bounces.notice_samples import NOTICES, OTHERS, OURS
 from tests.sending.bounces.test_reports import FAILED, ORIGINAL, report
 from tests.sending.outgoing import BOB, EVE, file_copies, fresh, queue, recipients, send, states
 from tests.servers.smtp import Faults
@@ -118,3 +120,44 @@ def test_what_is_gone_or_no_report_is_passed_over(ada, sent):
     assert processing.process_report(ada.organization_id, 0) == 0
     (key,) = factories.deliver(ada, factories.letter("Undelivered"))
     assert processing.process_report(ada.organization_id, key) == 0
+
+
+# ── Notices in prose ────────────────────────────────────────────────────────
+
+
+def about(outgoing, raw: bytes) -> bytes:
+    return raw.replace(OURS.encode(), outgoing.message_id.encode()).replace(
+        OURS.strip("<>").encode(), outgoing.message_id.strip("<>").encode()
+    )
+
+
+@pytest.mark.parametrize("name", NOTICES)
+def test_a_notice_in_prose_is_tied_to_its_recipient(ada, name):
+    outgoing = queue(ada, BOB)
+    assert send(ada) == "accepted"
+    assert note(ada, about(outgoing, NOTICES[name])) == 1
+    assert states(outgoing) == {BOB: "bounced"}
+    assert fresh(outgoing).needs_owner
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_no_other_letter_makes_a_bounce(ada, sent, name):
+    (key,) = factories.deliver(ada, about(sent, OTHERS[name]))
+    assert processing.process_report(ada.organization_id, key) == 0
+    assert states(sent) == {BOB: "accepted", EVE: "accepted"}
+
+
+def test_a_notice_that_names_nobody_says_nothing_of_several(ada, sent):
+    assert note(ada, about(sent, NOTICES["names nobody"])) == 0
+    assert states(sent) == {BOB: "accepted", EVE: "accepted"}
+
+
+def test_a_notice_about_mail_of_somebody_else_is_tied_to_nothing(ada, sent):
+    assert note(ada, NOTICES["Exim"]) == 0
+    assert "bounced" not in states(sent).values()
+
+
+def test_letters_of_people_are_not_looked_at(ada, sent):
+    keys = factories.deliver(ada, factories.letter("Tea"), corpus_letter("newsletter"))
+    with tenancy.scope(ada.organization_id):
+        assert processing.reports_among(ada, keys) == []
