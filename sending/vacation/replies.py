@@ -6,7 +6,7 @@ Of each reply a row is kept before it is sent, in the transaction that puts it i
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -21,7 +21,7 @@ from accounts.services import record
 from mailbox.mime.parsing import Address
 from mailbox.models import Folder, Message
 from mailbox.services import raw_bytes
-from sending.identities import identities
+from sending.identities import address_verification, identities
 from sending.message import build, header_encoding
 from sending.models import (
     Identity,
@@ -96,7 +96,7 @@ def answer_message(message: Message) -> OutgoingMessage | Reason:
             settings_of(reply),
             _history(message, account, facts),
             own=own_addresses(account, reply),
-            ours=identities.own_addresses(Membership(organization=account.organization, user=account.owner)),
+            ours=all_addresses(account),
             now=timezone.now(),
         )
         if isinstance(decided, Reason):
@@ -153,6 +153,19 @@ def own_addresses(account: MailAccount, reply: VacationReply) -> set[str]:
     return {each for each in (*own, account.email, account.username, *named) if "@" in each}
 
 
+def all_addresses(account: MailAccount) -> set[str]:
+    """Every address that is the account's owner's, whichever account it belongs to: nobody is told of oneself."""
+    member = Membership(organization=account.organization, user=account.owner)
+    theirs = VacationReply.objects.filter(account__owner=account.owner_id)
+    named = [
+        line.strip() for text in theirs.values_list("also_addresses", flat=True) for line in text.splitlines()
+    ]
+    replies = Identity.objects.filter(account__owner=account.owner_id).values_list("reply_to", flat=True)
+    proven = address_verification.proven(account.organization_id, account.owner_id)
+    found = identities.own_addresses(member) | proven | {account.owner.email, *named, *replies}
+    return {each for each in found if "@" in each}
+
+
 def _history(message: Message, account: MailAccount, facts: Facts) -> History:
     now, person = timezone.now(), facts.person
     replies = OutgoingMessage.objects.filter(account=account, kind=Kind.VACATION)
@@ -165,10 +178,17 @@ def _history(message: Message, account: MailAccount, facts: Facts) -> History:
         is_spam=message.folder.role == Folder.Role.SPAM,
         is_member=_is_member(account.organization_id, person),
         is_known=written.exists(),
+        is_to_own_reply=_is_to_own_reply(account, facts.refers_to),
         last_reply=sent.aggregate(last=Max("sent_at"))["last"],
         last_hour=replies.filter(created_at__gt=now - timedelta(hours=1)).count(),
         last_day=replies.filter(created_at__gt=now - timedelta(days=1)).count(),
     )
+
+
+def _is_to_own_reply(account: MailAccount, ids: Collection[str]) -> bool:
+    """Whether an away reply of any of the owner's accounts is among these: then a machine may be answering it."""
+    replies = OutgoingMessage.objects.filter(account__owner=account.owner_id, kind=Kind.VACATION)
+    return bool(ids) and replies.filter(message_id__in=ids).exists()
 
 
 def _is_member(organization_id: int, person: str) -> bool:

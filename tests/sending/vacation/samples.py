@@ -14,13 +14,14 @@ def letter_to_ada(
     path: str | None = "<bob@post.example>",
     date: str = "Mon, 23 Nov 2026 09:55:00 +0700",
     body: str = "When can we meet?",
+    subject: str = "Tea",
 ) -> bytes:
     """A person's letter; `lines` are further fields."""
     head = [] if path is None else [f"Return-Path: {path}"]
     head += [
         f"From: {sender}",
         f"To: {to}",
-        "Subject: Tea",
+        f"Subject: {subject}",
         f"Date: {date}",
         "Message-ID: <1@post.example>",
         *lines,
@@ -49,6 +50,39 @@ SAMPLES: dict[str, tuple[Reason, bytes]] = {
         Reason.AUTO_SUBMITTED,
         letter_to_ada("Auto-Submitted: auto-replied (vacation)", "X-Auto-Response-Suppress: All", "Precedence: bulk"),
     ),
+    "a comment before the word": (Reason.AUTO_SUBMITTED, letter_to_ada("Auto-Submitted: (comment) auto-replied")),
+    "comments in comments": (Reason.AUTO_SUBMITTED, letter_to_ada("Auto-Submitted: (a (b) \\) c)\r\n (d) auto-generated")),
+    "a comment without end": (Reason.AUTO_SUBMITTED, letter_to_ada("Auto-Submitted: (auto-replied")),
+    "in quotes": (Reason.AUTO_SUBMITTED, letter_to_ada('Auto-Submitted: "auto-replied"')),
+    "tickets of OTRS": (Reason.ROBOT, letter_to_ada("X-OTRS-Loop: helpdesk")),
+    # Calendars
+    "accepted": (Reason.CALENDAR, letter_to_ada("Content-Type: text/calendar; method=REPLY; charset=utf-8")),
+    "accepted, said inside": (
+        Reason.CALENDAR,
+        letter_to_ada("Content-Type: text/calendar", body="BEGIN:VCALENDAR\r\nMETHOD:REPLY\r\nEND:VCALENDAR"),
+    ),
+    "declined, with a text": (
+        Reason.CALENDAR,
+        letter_to_ada(
+            'Content-Type: multipart/alternative; boundary="b"',
+            body="--b\r\nContent-Type: text/plain\r\n\r\nBob declines.\r\n--b\r\n"
+            'Content-Type: text/calendar; method="REPLY"\r\n\r\nBEGIN:VCALENDAR\r\n--b--',
+        ),
+    ),
+    "called off": (Reason.CALENDAR, letter_to_ada("Content-Type: text/calendar; method=CANCEL")),
+    "another time": (Reason.CALENDAR, letter_to_ada("Content-Type: text/calendar; method=counter")),
+    # Reports of domains
+    "TLS report": (Reason.REPORT, letter_to_ada("TLS-Report-Domain: example.org", "TLS-Report-Submitter: post.example")),
+    "TLS report by its type": (Reason.REPORT, letter_to_ada('Content-Type: multipart/report; report-type="tlsrpt"')),
+    "DMARC report by its name": (
+        Reason.REPORT,
+        letter_to_ada('Content-Type: application/gzip; name="post.example!example.org!1795392000!1795478400.xml.gz"'),
+    ),
+    "DMARC report by its subject": (
+        Reason.REPORT,
+        letter_to_ada(subject="Report Domain: example.org Submitter: post.example Report-ID: <2026.11.23>"),
+    ),
+    "DMARC sender": (Reason.ROBOT, letter_to_ada(path="<dmarcreport@provider.example>")),
     # Lists
     "Mailman": (
         Reason.LIST,
@@ -94,6 +128,14 @@ SAMPLES: dict[str, tuple[Reason, bytes]] = {
     "billing-noreply": (Reason.ROBOT, letter_to_ada(path="<billing-noreply@shop.example>")),
     "notifications": (Reason.ROBOT, letter_to_ada(path="<notifications@forge.example>")),
     "code forge": (Reason.ROBOT, letter_to_ada("X-GitHub-Reason: mention")),
+    "notifications with a number": (Reason.ROBOT, letter_to_ada(path="<notifications-4711@forge.example>")),
+    "bounce with a number": (Reason.ROBOT, letter_to_ada(path="<bounce-4711@shop.example>")),
+    "bounce of a list": (Reason.ROBOT, letter_to_ada(path="<bounce.4711_ada@shop.example>")),
+    "no-reply with a tag": (Reason.ROBOT, letter_to_ada(sender="Shop <no-reply+4711@shop.example>")),
+    "noreply with a number": (Reason.ROBOT, letter_to_ada(path="<noreply7@shop.example>")),
+    "newsletter of a shop": (Reason.ROBOT, letter_to_ada(path="<shop-newsletter@shop.example>")),
+    "alerts of a bank": (Reason.ROBOT, letter_to_ada(path="<bank.alerts@bank.example>")),
+    "autoreply with a prefix": (Reason.ROBOT, letter_to_ada(path="<sales-autoreply@shop.example>")),
     "listserv": (Reason.ROBOT, letter_to_ada(path="<LISTSERV@uni.example>")),
     "root": (Reason.ROBOT, letter_to_ada(path="<root@web.example>")),
     "cron environment": (Reason.ROBOT, letter_to_ada("X-Cron-Env: <SHELL=/bin/sh>")),
@@ -102,6 +144,16 @@ SAMPLES: dict[str, tuple[Reason, bytes]] = {
     "spam flag": (Reason.SPAM, letter_to_ada("X-Spam-Flag: YES")),
     "spam status": (Reason.SPAM, letter_to_ada("X-Spam-Status: Yes, score=9.1 required=5.0")),
     "spam level": (Reason.SPAM, letter_to_ada("X-MS-Exchange-Organization-SCL: 6")),
+    "spam flag, true": (Reason.SPAM, letter_to_ada("X-Spam-Flag: true")),
+    "spam by its subject": (Reason.SPAM, letter_to_ada(subject="[SPAM] Tea")),
+    "spam by its subject, starred": (Reason.SPAM, letter_to_ada(subject="***SPAM*** Tea")),
+    "spam stars": (Reason.SPAM, letter_to_ada("X-Spam-Level: ******")),
+    "spam bar": (Reason.SPAM, letter_to_ada("X-Spam-Bar: +++++++")),
+    "spam of rspamd": (Reason.SPAM, letter_to_ada("X-Spamd-Result: default: True [18.30 / 15.00]")),
+    "spam action": (Reason.SPAM, letter_to_ada("X-Spam-Action: add header")),
+    "spam of Exchange Online": (Reason.SPAM, letter_to_ada("X-Forefront-Antispam-Report: CIP:192.0.2.1;SFV:SPM;SCL:1;")),
+    "spam of a gateway": (Reason.SPAM, letter_to_ada("X-Barracuda-Spam-Flag: YES")),
+    "spam by bogofilter": (Reason.SPAM, letter_to_ada("X-Bogosity: Spam, tests=bogofilter")),
     # Oneself, and nobody
     "from oneself": (Reason.OWN, letter_to_ada(sender="ADA@example.org", path="<ada@example.org>")),
     "from oneself with a tag": (Reason.OWN, letter_to_ada(sender="ada+notes@example.org", path="<x@post.example>")),
