@@ -14,7 +14,7 @@ from mailbox.mime.charsets import safe, to_text
 
 BLOCK_LIMIT = 256 * 1024  # bytes of one header block that are read at all
 FIELD_LIMIT = 16 * 1024  # bytes of one field that are decoded
-ADDRESS_LIMIT = 100  # addresses of one field
+ADDRESS_LIMIT = 1000  # addresses of one field; where there are more, the last one is MORE
 NAME_LIMIT = 500
 _NAME_LENGTH = 200  # of a field: a longer one is none
 ADDRESS_LENGTH = 320  # RFC 3696 erratum 1690: 64 + 1 + 255
@@ -67,6 +67,10 @@ class Address:
     address: str
 
 
+# In place of those beyond ADDRESS_LIMIT: no list of people may look whole that is not.
+MORE = Address("…", "")
+
+
 @lru_cache(maxsize=1024)
 def _field_name(written: bytes) -> bytes:
     """The name in lower case, b"" if it cannot be one: nearly all mail uses the same few dozen."""
@@ -117,11 +121,11 @@ class Headers:
         return decode(self.raw(name), self.charset)[:limit]
 
     def addresses(self, name: bytes) -> tuple[Address, ...]:
-        """The mailboxes of all fields of this name, at most ADDRESS_LIMIT."""
+        """The mailboxes of all fields of this name, at most ADDRESS_LIMIT; the last is MORE where some are left out."""
         found: list[Address] = []
         for value in self._fields.get(name, ()):
             found += read_addresses(value, self.charset)
-        return tuple(found[:ADDRESS_LIMIT])
+        return tuple(_bounded(found))
 
 
 def one_line(text: str) -> str:
@@ -185,12 +189,12 @@ def _word_bytes(encoding: bytes, text: bytes) -> bytes | None:
 
 def read_addresses(value: bytes, charset: str = "") -> list[Address]:
     """
-    The mailboxes of an address field (RFC 5322, 3.4), groups flattened, at most ADDRESS_LIMIT.
+    The mailboxes of an address field (RFC 5322, 3.4), groups flattened, at most ADDRESS_LIMIT (see MORE).
 
     Structure is read from the raw bytes and names are decoded afterwards, so that an encoded word that
     decodes to `<somebody@else>` remains part of a name (fault M13). Never raises; nonsense yields nothing.
     """
-    value = value[: 4 * FIELD_LIMIT]
+    value = value[:BLOCK_LIMIT]
     simple = _SIMPLE_MAILBOX.fullmatch(value)
     if simple:
         return [_address(simple[1] or simple[2] or b"", simple[3], charset)]
@@ -198,7 +202,7 @@ def read_addresses(value: bytes, charset: str = "") -> list[Address]:
     words: list[bytes] = []  # what stood before the next angle or comma
     comment = b""
     position = 0
-    while position < len(value) and len(found) < ADDRESS_LIMIT:
+    while position < len(value) and len(found) <= ADDRESS_LIMIT:
         token = _TOKEN.match(value, position)
         if token is None:  # cannot happen: every byte starts a token; but a loop must never hang on that
             break
@@ -221,7 +225,11 @@ def read_addresses(value: bytes, charset: str = "") -> list[Address]:
                 _ESCAPED.sub(rb"\1", token["quoted"]) if kind == "quoted" and not is_local_part else token[0]
             )
     found += _bare(words, comment, charset)
-    return [each for each in found[:ADDRESS_LIMIT] if each.name or each.address]
+    return _bounded([each for each in found if each.name or each.address])
+
+
+def _bounded(found: list[Address]) -> list[Address]:
+    return found if len(found) <= ADDRESS_LIMIT else [*found[: ADDRESS_LIMIT - 1], MORE]
 
 
 def _comment(value: bytes, position: int) -> tuple[bytes, int]:

@@ -18,6 +18,7 @@ from mailbox.mime.headers import Address
 from mailbox.mime.parsing import Body, Parsed, parse, read_body
 from mailbox.models import Message
 from sending.compose import attachments, letter, signatures
+from sending.compose.drafts import DraftError
 from sending.identities import identities
 from sending.message import addresses, recipients, reply_rules
 from sending.models import Draft, Identity
@@ -32,10 +33,11 @@ PICTURES_OF_AN_ANSWER = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class NewDraft:
-    """A new draft, and the names of files that had no room in it."""
+    """A new draft, the names of files that had no room in it, and to how many people it goes."""
 
     draft: Draft
     left_out: list[str]
+    people: int = 0
 
 
 def create_draft(
@@ -46,7 +48,10 @@ def create_draft(
     *,
     as_file: bool = False,
 ) -> NewDraft:
-    """Begin a draft from an account; `as_file` passes the message on untouched, as an attachment."""
+    """Begin a draft from an account; `as_file` passes the message on untouched, as an attachment.
+
+    Raises DraftError when an answer to all cannot name everybody: it must never go to fewer unseen.
+    """
     with transaction.atomic():
         stale = Draft.objects.filter(account=account, is_touched=False)
         stale.filter(created_at__lt=timezone.now() - UNTOUCHED).delete()
@@ -55,7 +60,8 @@ def create_draft(
         raw = services.raw_bytes(original)
         parsed = parse(raw)
         identity = _addressed(account, parsed) or identities.default_for(account)
-        values = _fields(membership, parsed, kind) | {"original": original}
+        fields, people = _fields(membership, parsed, kind)
+        values = fields | {"original": original}
         if kind == Kind.FORWARD and as_file:
             draft = _create(account, identity, kind, values)
             return NewDraft(draft, attachments.carry(draft, [reply_rules.as_attachment(raw, parsed.subject)]))
@@ -63,7 +69,8 @@ def create_draft(
         known = {image.content_id for image in carried.images}
         values |= _quote(parsed, read_body(raw), kind, known)
         draft = _create(account, identity, kind, values)
-        return NewDraft(draft, attachments.carry(draft, [*carried.images, *carried.attachments]))
+        left_out = attachments.carry(draft, [*carried.images, *carried.attachments])
+        return NewDraft(draft, left_out, people)
 
 
 def _carried(raw: bytes, kind: str) -> reply_rules.CarriedParts:
@@ -97,21 +104,34 @@ def _addressed(account: MailAccount, parsed: Parsed) -> Identity | None:
     )
 
 
-def _fields(membership: Membership, parsed: Parsed, kind: str) -> dict[str, object]:
-    """Recipients, subject and thread."""
+def _fields(membership: Membership, parsed: Parsed, kind: str) -> tuple[dict[str, object], int]:
+    """Recipients, subject and thread; and how many people that are. Raises DraftError."""
     if kind == Kind.FORWARD:
         # RFC 5322 has no field for what is passed on; many programs thread it by References, as an answer.
-        return {"subject": reply_rules.forward_subject(parsed.subject)[:1000]}
+        return {"subject": reply_rules.forward_subject(parsed.subject)[:1000]}, 0
     own = identities.own_addresses(membership)
-    to, cc = reply_rules.reply_recipients(parsed, own, to_all=kind == Kind.REPLY_ALL)
+    try:
+        to, cc = reply_rules.reply_recipients(parsed, own, to_all=kind == Kind.REPLY_ALL)
+    except reply_rules.TooManyPeople:
+        raise _too_many() from None
+    written = {"to": recipients.write_recipients(to), "cc": recipients.write_recipients(cc)}
+    if any(len(text) > recipients.TYPED_LIMIT for text in written.values()):
+        raise _too_many()
     thread = reply_rules.thread_of(parsed)
     return {
-        "to": recipients.write_recipients(to),
-        "cc": recipients.write_recipients(cc),
+        **written,
         "subject": reply_rules.reply_subject(parsed.subject)[:1000],
         "in_reply_to": thread.in_reply_to,
         "references": list(thread.references),
-    }
+    }, len(to) + len(cc)
+
+
+def _too_many() -> DraftError:
+    return DraftError.of(
+        "",
+        _("This message went to more people than one answer can name, so no answer to all was begun."),
+        _("Reply to its sender alone, or write to a mailing list."),
+    )
 
 
 # ── The quote ───────────────────────────────────────────────────────────────
@@ -166,5 +186,6 @@ def _details(parsed: Parsed) -> list[tuple[str, str]]:
 
 def _people(people: Iterable[Address]) -> str:
     return ", ".join(
-        f"{each.name} <{each.address}>" if each.name else each.address for each in people
+        f"{each.name} <{each.address}>" if each.name and each.address else each.name or each.address
+        for each in people
     ).strip()

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from mailbox.html.normalizer import words
-from mailbox.mime.headers import Address
+from mailbox.mime.headers import MORE, Address
 from mailbox.mime.parsing import Parsed, attachment, parse
 from sending.message.addresses import key
 from sending.message.build import Attachment, InlineImage, trimmed
@@ -40,6 +40,10 @@ class Recipients(NamedTuple):
     cc: tuple[Address, ...]
 
 
+class TooManyPeople(Exception):
+    """A message went to more people than are read of it: an answer to all of them would leave some out."""
+
+
 class Thread(NamedTuple):
     """Where an answer stands (RFC 5322, 3.6.4)."""
 
@@ -62,7 +66,7 @@ def reply_recipients(original: Parsed, own: Collection[str], *, to_all: bool = F
 
     To Reply-To, else From (RFC 5322, 3.6.2); `to_all` adds everybody of To and Cc. Nobody is named twice, and the
     person who answers not at all, unless there is nobody else. The answer to one's own message goes on to
-    those it went to.
+    those it went to. Raises TooManyPeople.
     """
     mine = {key(each) for each in own}
     sender = Address(original.from_name, original.from_address)
@@ -71,6 +75,8 @@ def reply_recipients(original: Parsed, own: Collection[str], *, to_all: bool = F
         to, cc = original.to, (original.cc if to_all else ())
     else:
         to, cc = (asked + original.to, original.cc) if to_all else (asked, ())
+    if MORE in (*to, *cc):
+        raise TooManyPeople
     seen = set(mine)
     found = Recipients(_fresh(to, seen), _fresh(cc, seen))
     if not found.to:

@@ -39,6 +39,7 @@ from sending.compose.templates import TemplateError
 from sending.forms import compose as forms
 from sending.message.placeholders import PlaceholderError
 from sending.models import Draft, MessageTemplate, OutgoingMessage
+from sending.outbox.limits import MESSAGE_RECIPIENTS
 from sending.outbox.outbox import TooLate
 from sending.views import draft_attachments, draft_page
 from sending.views.draft_page import render_draft
@@ -79,9 +80,23 @@ def answer(request: MemberRequest, message: int) -> HttpResponse:
     if kind not in KINDS:
         raise Http404
     account = own_account(request, original.account_id)
-    begun = draft_creation.create_draft(
-        request.membership, account, KINDS[kind], original, as_file=kind == "forward_file"
-    )
+    try:
+        begun = draft_creation.create_draft(
+            request.membership, account, KINDS[kind], original, as_file=kind == "forward_file"
+        )
+    except DraftError as error:
+        messages.error(request, " ".join(error.errors[""]))
+        return redirect(org_url(request, "message", original.pk))
+    if begun.people > MESSAGE_RECIPIENTS:
+        limits = {"count": begun.people, "limit": MESSAGE_RECIPIENTS}
+        messages.warning(
+            request,
+            _(
+                "This would go to %(count)s people, and a message can go to %(limit)s at most."
+                " Take some of them out, or send several messages."
+            )
+            % limits,
+        )
     if begun.left_out:
         words = {"names": ", ".join(begun.left_out)[:300]}
         messages.warning(request, _("Too large to go along: %(names)s. The rest is here.") % words)

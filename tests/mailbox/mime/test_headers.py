@@ -10,6 +10,7 @@ import pytest
 from mailbox.mime.headers import (
     ADDRESS_LIMIT,
     BLOCK_LIMIT,
+    MORE,
     REFERENCES_LIMIT,
     Address,
     Headers,
@@ -128,6 +129,17 @@ A = Address
 )
 def test_m4_m14_addresses(value, addresses):
     assert read_addresses(value) == addresses
+
+
+@pytest.mark.parametrize(("count", "shown"), [(200, 200), (1000, 1000), (1001, 1000)])
+def test_no_list_of_people_looks_whole_that_is_not(count, shown):
+    value = b", ".join(b"Member %d <m%d@society.example>" % (number, number) for number in range(count))
+    found = read_addresses(value)
+    assert len(found) == shown
+    assert (found[-1] == MORE) is (shown < count)
+    half, rest = value[: len(value) // 2].rpartition(b", ")[0], value[len(value) // 2 :].partition(b", ")[2]
+    several = Headers(b"To: " + half + b"\nTo: " + rest + b"\n").addresses(b"to")
+    assert len(several) >= min(shown, count - 2)
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from accounts import tenancy
-from sending.compose import attachments, draft_creation
-from sending.models import Identity
+from sending.compose import attachments, draft_creation, drafts
+from sending.message.recipients import read_recipients
+from sending.models import Draft, Identity
 from tests import factories
+from tests.mailbox.web import flat, url
 from tests.sending.drafted import PIXEL, begin, pictured
 from tests.sending.outgoing import identity_of
 
@@ -95,3 +97,60 @@ def test_a_message_that_says_nothing_can_be_answered(ada):
     (message,) = factories.deliver(ada, b"\r\n")
     draft = begin(ada, "reply_all", message)
     assert (draft.to, draft.subject, draft.references) == ("", "Re:", [])
+
+
+# ── Many people ─────────────────────────────────────────────────────────────
+def to_many(count: int, field: str = "To") -> bytes:
+    people = ",\r\n ".join(
+        f"Member {number} of the Society <m{number}@society.example>" for number in range(count)
+    )
+    return (
+        f"From: Marta <marta@mail.example>\r\n{field}: {people}\r\nSubject: Meeting\r\n"
+        "Message-ID: <meeting@mail.example>\r\n\r\nCome all.\r\n"
+    ).encode()
+
+
+@pytest.mark.parametrize("count", [101, 200, 300])
+@pytest.mark.parametrize("field", ["To", "Cc"])
+def test_an_answer_to_all_names_everybody(ada, count, field):
+    (message,) = factories.deliver(ada, to_many(count, field))
+    draft = begin(ada, "reply_all", message)
+    named = [each.address for text in (draft.to, draft.cc) for each in read_recipients(text).people]
+    assert named == ["marta@mail.example", *(f"m{number}@society.example" for number in range(count))]
+    fields = drafts.Fields(to=draft.to, cc=draft.cc, subject="Re: Meeting", text="I come.", is_plain=True)
+    with tenancy.scope(ada.organization_id):
+        saved = drafts.save(draft, draft.version, fields)
+        with pytest.raises(drafts.DraftError) as caught:
+            drafts.send(drafts.find_draft(factories.membership(ada.organization, ada.owner), saved.pk))
+    assert "100 recipients at most" in caught.value.errors[""][0]
+
+
+@pytest.mark.parametrize("count", [500, 1001, 3000])
+def test_or_it_is_not_begun_at_all(ada, count):
+    (message,) = factories.deliver(ada, to_many(count))
+    with pytest.raises(drafts.DraftError) as caught:
+        begin(ada, "reply_all", message)
+    assert "more people than one answer can name" in caught.value.errors[""][0]
+    with tenancy.scope(ada.organization_id):
+        assert not Draft.objects.exists()
+    assert begin(ada, "reply", message).to == "Marta <marta@mail.example>"
+
+
+def test_what_is_passed_on_says_that_there_were_more(ada):
+    (message,) = factories.deliver(ada, to_many(1001))
+    assert begin(ada, "forward", message).quote_text.split("\n\n")[0].endswith(", …")
+
+
+def test_an_answer_to_all_is_refused_in_words_on_the_page(ada, as_alice):
+    (message,) = factories.deliver(ada, to_many(1001))
+    answer = as_alice.post(url("answer", message), {"kind": "reply_all"})
+    assert answer["Location"] == url("message", message)
+    assert "more people than one answer can name" in flat(as_alice.get(answer["Location"]))
+
+
+def test_a_large_answer_to_all_says_at_once_how_many_may_get_it(ada, as_alice):
+    (message,) = factories.deliver(ada, to_many(200))
+    answer = as_alice.post(url("answer", message), {"kind": "reply_all"})
+    assert "This would go to 201 people, and a message can go to 100 at most." in flat(
+        as_alice.get(answer["Location"])
+    )
