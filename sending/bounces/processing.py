@@ -33,7 +33,7 @@ def reports_among(account: MailAccount, message_ids: Sequence[int]) -> list[int]
     if not OutgoingMessage.objects.filter(account=account).exists():
         return []
     found = Attachment.objects.filter(message__in=message_ids, content_type__in=_TYPES)
-    ids = set(found.values_list("message", flat=True))
+    ids = {row.message_id for row in found.only("message")}
     rows = Message.objects.filter(pk__in=message_ids).values_list(
         "pk", "from_name", "from_address", "subject", "preview"
     )
