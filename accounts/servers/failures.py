@@ -224,13 +224,6 @@ FAILURES: dict[str, Failure] = {
         _("The server takes no mail from where Mailhub runs."),
         _("Tell the people who run Mailhub; they can ask the provider to lift this."),
     ),
-    "name_refused": _permanent(
-        ErrorClass.CONFIG,
-        _("The server does not accept the name by which Mailhub introduces itself."),
-        _(
-            "Tell the people who run Mailhub: its public address must be a full host name that others can find."
-        ),
-    ),
     "smtp_busy": _temporary(
         ErrorClass.BUSY,
         _("The server for sending has no time at the moment."),

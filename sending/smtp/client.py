@@ -42,7 +42,7 @@ PROBE_LIMITS: Final = Limits(session=90)
 
 # At MAIL FROM a failure of these is about the account and its settings: the message was not judged and can wait.
 _ABOUT_THE_ACCOUNT: Final = (ErrorClass.AUTHENTICATION, ErrorClass.CERTIFICATE, ErrorClass.CONFIG)
-_ABOUT_US: Final = ("blocked_here", "name_refused")  # no setting of the account would help
+_ABOUT_US: Final = "blocked_here"  # no setting of the account would help
 _LIMIT_PAUSE: Final = 3600
 
 
@@ -351,7 +351,7 @@ def _refused(
     refusal, verdict = _with_pause(refusal), _verdict(reply, refusal)
     # Servers that nobody signs in to may ask for it at any moment.
     may_be_account = at_sender or (reply.code == 530 and dialogue.phase < Phase.SIGNED_IN)
-    if may_be_account and refusal.code not in _ABOUT_US:
+    if may_be_account and refusal.code != _ABOUT_US:
         verdict = Verdict.NOT_SENT if describe(refusal.code).error_class in _ABOUT_THE_ACCOUNT else verdict
     return RecipientResult(
         result.address, verdict, refusal.code, _answer(dialogue, reply), refusal.retry_after

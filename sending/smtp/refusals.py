@@ -285,9 +285,9 @@ def _anywhere(reply: Reply) -> Refusal | None:
         return Refusal("too_large_to_send")
     if enhanced in _LIMIT_CODES or _LIMIT.search(text):
         return Refusal("sending_limit", _pause(text))
-    if _HELO.search(text):
-        return Refusal("name_refused")
-    if enhanced in _HOST_CODES or (_HOST_BLOCKED.search(text) and not _OF_THE_TEXT.search(text)):
+    # The name that Mailhub gives itself, and where it runs: no setting of an account helps.
+    is_host = _HOST_BLOCKED.search(text) is not None and not _OF_THE_TEXT.search(text)
+    if is_host or enhanced in _HOST_CODES or _HELO.search(text):
         return Refusal("blocked_here")
     if _RELAY.search(text):
         return Refusal("relay_refused")
