@@ -83,6 +83,8 @@ _HOST_BLOCKED: Final = _rule(
     r"\bnot accepted from this ip",
 )
 _OF_THE_TEXT: Final = _rule(r"\b(links?|urls?|uri|dbl|surbl|uribl|content|attachments?|body|domain)\b")
+# Authentication of a domain and not of an account.
+_OF_THE_DOMAIN: Final = _rule(r"\b(spf|dkim|dmarc|domains?|sender)\b")
 _HELO: Final = _rule(
     r"\b(helo|ehlo)\b.{0,60}\b(reject|refus|denied|invalid|need|require|not (found|accepted|resol)|fully)",
     r"\b(reject|refus|invalid|bad|bogus|malformed)\w*.{0,20}\b(helo|ehlo)\b",
@@ -227,7 +229,7 @@ def _account(reply: Reply) -> Refusal | None:
 
 def _account_in_prose(reply: Reply) -> Refusal | None:
     """The same where no code says what it is about."""
-    if reply.enhanced not in ("", "5.0.0", "5.7.0", "5.7.1"):
+    if reply.enhanced not in ("", "5.0.0", "5.5.1", "5.7.0", "5.7.1") or _OF_THE_DOMAIN.search(reply.text):
         return None
     if _SIGN_IN.search(reply.text):
         return Refusal("sign_in_needed")

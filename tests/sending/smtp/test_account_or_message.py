@@ -45,12 +45,14 @@ OF_A_MESSAGE = [
     ("MAIL", "550 Sender domain expired, account blocked by its registrar", "sender_refused"),
     ("MAIL", "550 5.7.23 SPF: 192.0.2.1 is not authenticated for example.org", "sender_refused"),
     ("MAIL", "550 5.7.26 unauthenticated sender", "sender_refused"),
+    ("MAIL", "550 5.7.1 sender authentication required by the policy of the domain (SPF)", "sender_refused"),
     ("MAIL", "554 5.7.1 Sender domain is listed by Spamhaus DBL", "sender_refused"),
     ("MAIL", "554 5.7.1 Client host [192.0.2.1] blocked using zen.spamhaus.org", "blocked_here"),
 ]  # fmt: skip
 OF_THE_ACCOUNT = [
     ("530 5.7.0 Authentication required", "sign_in_needed"),
     ("550 5.7.57 Client not authenticated to send mail", "sign_in_needed"),
+    ("503 5.5.1 Authentication required", "sign_in_needed"),
     ("530 5.7.0 Must issue a STARTTLS command first", "encryption_needed"),
     ("538 5.7.11 Encryption required", "encryption_needed"),
     ("535 5.7.8 bad credentials", "sending_login_failed"),
