@@ -37,7 +37,7 @@ CONNECTING = (
      "Temporary, and never about the password, which is not sent."),
     ("C4", "Something that is no POP3 server answers.",
      "Said so, and not one byte of it is shown: it may be a service of an inner network."),
-    ("C5", "The certificate is out of date, made by nobody known, or for another name.",
+    ("C5", "The certificate is out of date, made by nobody known, for another name, or its chain has a gap.",
      "The session ends before the user name is sent, with the reason; there is no way around it for one account."),
     ("C6", "STARTTLS is chosen, and the server does not offer or refuses it.",
      "The session ends; neither name nor password goes out."),
@@ -48,7 +48,9 @@ CONNECTING = (
     ("C9", "CAPA is unknown.", "The basic commands do, one by one; UIDL is simply tried."),
     ("C10", "CAPA says something else once signed in.",
      "It is asked again after TLS and after signing in; the last counts."),
-    ("C11", "CAPA has no end.", "At most 64 lines are read, then the session ends."),
+    ("C11", "CAPA has no end.",
+     "At most 64 lines are read, then the session ends. Where only the final dot is missing it goes on, as with a"
+     " server without CAPA."),
     ("C12", "The first of several addresses is dead.",
      "Each address gets its share of one common time limit; the next one is tried."),
     ("C13", "A name leads to an address that is not of the public internet, or does so from the second look on.",
@@ -68,6 +70,8 @@ CONNECTING = (
      " session."),
     ("C20", "A line break or NUL in a user name, password or server name.",
      "Refused in the form, and once more before anything is sent."),
+    ("C21", "SSL is chosen for a port that begins without encryption, or the other way round.",
+     "Said, with the kind to choose. A silent server is asked for a handshake, in which nothing is said."),
 )
 
 SIGNING_IN = (
@@ -98,18 +102,19 @@ SIGNING_IN = (
     ("A14", "The provider's token service is down.", "", OAUTH),
     ("A15", "A password has other than ASCII characters.",
      "It goes where an encoding is agreed on (SASL PLAIN, or USER with UTF8); elsewhere a sentence says why it"
-     " cannot."),
+     " cannot. So do passwords longer than a line, which SASL carries."),
     ("A16", "A server does not say that it takes tokens, although it does.", "", OAUTH),
     ("A17", "One mailbox is connected twice, by one person or in two organizations.",
      "Both may, and are warned before deleting; the sessions never overlap. One's own second account for"
      " the same mailbox is refused by the form."),
     ("A18", "The first way to sign in is refused.",
-     "One attempt a session. Only an answer that the way itself is unknown lets the next one be tried."),
+     "One attempt a session. An answer that the way itself is unknown lets the next one be tried, one that speaks"
+     " of the way lets one other be tried. Inside TLS the password comes first, then CRAM-MD5, and never APOP."),
 )
 
 LISTING = (
     ("U1", "The mailbox is empty once, and full again the next day.",
-     "An empty listing changes nothing: nothing is fetched twice."),
+     "An empty listing changes nothing: nothing is fetched twice. Servers that refuse to list nothing are understood."),
     ("U2", "STAT is garbled.", "Nothing depends on it; what cannot be read counts as unknown."),
     ("U3", "The server cannot tell messages apart (no UIDL).",
      "Leaving mail there is refused with a sentence. With deleting after fetching it works: a message is then"
@@ -147,7 +152,7 @@ LISTING = (
     ("U18", "Gmail's “recent:” user name shows thirty days of mail again and again.",
      "Known mail is not fetched again, and nothing is deleted under that name."),
     ("U19", "Sizes in the list are wrong.",
-     "They are hints: storage is charged by what came, and never overfilled."),
+     "They are hints: storage is charged by what came, and never overfilled. Absurd ones count as unknown."),
 )
 
 RETRIEVING = (

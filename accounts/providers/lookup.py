@@ -7,12 +7,13 @@ from typing import Final
 
 from accounts.providers.table import PROVIDERS, Provider
 
-__all__ = ["PROVIDERS", "TILES", "Provider", "by_slug", "for_address", "username_for"]
+__all__ = ["PROVIDERS", "TILES", "Provider", "by_slug", "for_address", "is_known_host", "username_for"]
 
 # What may follow the dot of "yahoo.*": com, fr, co.uk, com.br. Anything else would be a stranger's subdomain.
 _COUNTRY: Final = re.compile(r"com|(?:(?:co|com)\.)?[a-z]{2}", re.ASCII)
 
 _BY_SLUG: Final = {provider.slug: provider for provider in PROVIDERS}
+_HOSTS: Final = {host for each in PROVIDERS for host in (each.pop_host, each.smtp_host) if host}
 _BY_DOMAIN: Final = {domain: provider for provider in PROVIDERS for domain in provider.domains}
 
 
@@ -32,6 +33,11 @@ def for_address(email: str) -> Provider | None:
     if (everywhere := _BY_DOMAIN.get(f"{name}.*")) and _COUNTRY.fullmatch(rest):
         return everywhere
     return _BY_DOMAIN.get(f"*.{rest}")
+
+
+def is_known_host(host: str) -> bool:
+    """Whether a preset fetches from or sends through this server (lower case)."""
+    return host in _HOSTS
 
 
 def username_for(provider: Provider, email: str) -> str:

@@ -2,55 +2,19 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
+from accounts.servers.failure_classes import ErrorClass as ErrorClass
+from accounts.servers.failure_classes import Failure as Failure
+from accounts.servers.failure_classes import permanent as _permanent
+from accounts.servers.failure_classes import temporary as _temporary
+from accounts.servers.server_text import clean_server_text as clean_server_text
+
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
-
-SERVER_TEXT_LIMIT = 200
-
-
-class ErrorClass(StrEnum):
-    """What a failure means for the account; the scheduler and the badges go by this, never by the code."""
-
-    CONNECTION = "connection"
-    AUTHENTICATION = "authentication"
-    CERTIFICATE = "certificate"
-    BUSY = "busy"
-    DELAY = "delay"
-    CONFIG = "config"
-    QUOTA = "quota"
-    MESSAGE = "message"
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """One row of the table.
-
-    `permanent` means that trying again cannot help until a person changes something. `sentence` says what is
-    so and `remedy` what to do; both are lazy translations and hold wherever they are shown, in the connection
-    test as well as on the card of an account that has worked for years.
-    """
-
-    error_class: ErrorClass
-    permanent: bool
-    sentence: _StrPromise
-    remedy: _StrPromise
-
-
-def _temporary(error_class: ErrorClass, sentence: _StrPromise, remedy: _StrPromise) -> Failure:
-    return Failure(error_class, False, sentence, remedy)
-
-
-def _permanent(error_class: ErrorClass, sentence: _StrPromise, remedy: _StrPromise) -> Failure:
-    return Failure(error_class, True, sentence, remedy)
-
 
 # A name that leads to a private address must look exactly like a server that does not answer, in words, class
 # and retries. Otherwise the connection test is a scanner of the network Mailhub runs in. Only the stored code
@@ -114,6 +78,11 @@ FAILURES: dict[str, Failure] = {
         _("The certificate of the server belongs to another name."),
         _("Check the server name; the provider can tell you the one its certificate is made for."),
     ),
+    "certificate_incomplete": _permanent(
+        ErrorClass.CERTIFICATE,
+        _("The server does not show who vouches for its certificate."),
+        _("Ask the provider to send the intermediate certificates along, or to use a well-known authority."),
+    ),
     "certificate_invalid": _permanent(
         ErrorClass.CERTIFICATE,
         _("The certificate of the server is not valid."),
@@ -123,6 +92,17 @@ FAILURES: dict[str, Failure] = {
         ErrorClass.CERTIFICATE,
         _("A secure connection to the server could not be made."),
         _("Check the port and the encryption; a server that knows only old encryption cannot be used."),
+    ),
+    # Certificate and not config: servers that are too busy say so in the clear before any handshake.
+    "starttls_needed": _permanent(
+        ErrorClass.CERTIFICATE,
+        _("The server does not begin encrypted on this port, so the password was not sent."),
+        _("Choose STARTTLS for this port, or keep SSL and use its own port, usually 995."),
+    ),
+    "ssl_needed": _permanent(
+        ErrorClass.CONFIG,
+        _("The server expects an encrypted connection from the start on this port."),
+        _("Choose SSL for this port; STARTTLS has a port of its own, usually 110."),
     ),
     "starttls_missing": _permanent(
         ErrorClass.CONFIG,
@@ -175,6 +155,11 @@ FAILURES: dict[str, Failure] = {
         ErrorClass.AUTHENTICATION,
         _("The server cannot take a password with these characters."),
         _("Choose one at the provider with plain letters, digits and signs only, then enter it here."),
+    ),
+    "password_too_long": _permanent(
+        ErrorClass.AUTHENTICATION,
+        _("The server cannot take a user name or password this long."),
+        _("Choose a password of at most 248 characters at the provider, then enter it here."),
     ),
     "mailbox_busy": _temporary(
         ErrorClass.BUSY,
@@ -380,21 +365,3 @@ class MailError(Exception):
     @property
     def remedy(self) -> _StrPromise:
         return self.failure.remedy
-
-
-def clean_server_text(text: str) -> str:
-    """One printable line of at most 200 characters.
-
-    Control, surrogate and separator characters become spaces (PostgreSQL refuses NUL and lone surrogates);
-    invisible format characters go, since a direction override could turn a sentence around on the page.
-    """
-    # Twice the limit is enough to fill it unless the server sends mostly rubbish, and bounds the work.
-    kept = "".join(_printable(char) for char in text[: 2 * SERVER_TEXT_LIMIT])
-    return " ".join(kept.split())[:SERVER_TEXT_LIMIT].rstrip()
-
-
-def _printable(char: str) -> str:
-    category = unicodedata.category(char)
-    if category == "Cf":
-        return ""
-    return " " if category in ("Cc", "Cs", "Zl", "Zp") else char

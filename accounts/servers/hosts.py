@@ -42,6 +42,9 @@ _DENIED: Final = tuple(
         "127.0.0.0/8",  # loopback
         "169.254.0.0/16",  # link-local, home of cloud metadata services (RFC 3927)
         "172.16.0.0/12",  # private (RFC 1918)
+        "161.26.0.0/16",  # services of IBM's cloud for its own machines, in public address space
+        "166.8.0.0/14",  # the same
+        "168.63.129.16/32",  # Azure's wire server: metadata, DNS and more, in public address space
         "192.0.0.0/24",  # protocol assignments (RFC 6890)
         "192.88.99.0/24",  # 6to4 relay anycast (RFC 7526)
         "192.168.0.0/16",  # private (RFC 1918)
@@ -68,9 +71,13 @@ _DEVIATIONS: Final = frozenset("ßς\u200c\u200d")
 
 # X509_V_ERR_* of OpenSSL's x509_vfy.h
 _CERTIFICATE_CODES: Final = {
+    2: "certificate_incomplete",
     10: "certificate_expired",
     18: "certificate_self_signed",
     19: "certificate_self_signed",
+    # The chain ends before any authority: nearly always an intermediate certificate that the server leaves out.
+    20: "certificate_incomplete",
+    21: "certificate_incomplete",
     62: "certificate_wrong_name",
     64: "certificate_wrong_name",
 }
@@ -333,8 +340,8 @@ def start_tls(sock: socket.socket, host: str, *, timeout: float) -> ssl.SSLSocke
 
     The given socket is used up, closed on failure. There is no way down to an unencrypted connection.
 
-    Raises MailError: certificate_expired, certificate_self_signed, certificate_wrong_name,
-    certificate_invalid, tls_failed, timeout, connection_lost.
+    Raises MailError: certificate_expired, certificate_self_signed, certificate_incomplete,
+    certificate_wrong_name, certificate_invalid, tls_failed, timeout, connection_lost.
     """
     context = tls_context()
     try:
@@ -357,6 +364,12 @@ def _tls_code(error: OSError) -> str:
             return "tls_failed"
         case _:
             return "connection_lost"
+
+
+def is_plain_text(error: MailError) -> bool:
+    """Whether `start_tls` failed because plain text came: the port does not begin with a handshake."""
+    cause = error.__cause__
+    return isinstance(cause, ssl.SSLError) and cause.reason in ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL")
 
 
 def certificate_expiry(sslsock: ssl.SSLSocket) -> datetime | None:

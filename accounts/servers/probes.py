@@ -20,12 +20,17 @@ from django.core.cache import cache
 
 from accounts import crypto
 from accounts.models import Membership
+from accounts.providers import lookup
 from accounts.servers.failures import MailError
 from accounts.servers.transport import OnStep, Step
 
 KEEP_SECONDS: Final = 1800
-# Tests an hour. By target across all tenants: nobody sprays passwords, or scans, through us.
-HOURLY: Final = {"person": 30, "organization": 100, "target": 60}
+# Tests an hour. By target (one mailbox) and host across all tenants: nobody sprays passwords, or scans, through us.
+HOURLY: Final = {"person": 30, "organization": 100, "target": 60, "host": 200}
+# Of one address, whatever names lead there: whoever owns a domain can make as many of them as they like.
+HOURLY_ADDRESS: Final = 400
+# A provider that many people have must not be closed to all of them by the tests of some.
+KNOWN_HOST_FACTOR: Final = 20
 
 
 @dataclass(slots=True)
@@ -56,13 +61,15 @@ def start(kind: str, membership: Membership, settings: Mapping[str, Any]) -> str
     Raises MailError when there were too many.
     """
     # A mailbox, not a spelling: another port or other letters of its name must not buy more tries.
-    target = f"{settings['host']} {settings['username']}".casefold()
+    host = str(settings["host"]).casefold()
+    target = f"{host} {settings['username'].casefold()}"
     for name, value in (
         ("person", membership.user_id),
         ("organization", membership.organization_id),
         ("target", target),
     ):
-        _count(name, str(value))
+        _count(name, str(value), HOURLY[name])
+    _count("host", host, HOURLY["host"] * (KNOWN_HOST_FACTOR if lookup.is_known_host(host) else 1))
     probe_id = secrets.token_urlsafe(24)
     kept = json.dumps({"owner": _owner(membership), **settings})
     cache.set(_key(kind, probe_id, "settings"), crypto.encrypt(kept), KEEP_SECONDS)
@@ -70,10 +77,10 @@ def start(kind: str, membership: Membership, settings: Mapping[str, Any]) -> str
     return probe_id
 
 
-def _count(name: str, value: str) -> None:
+def _count(name: str, value: str, limit: int) -> None:
     key = f"probes:{name}:{hashlib.sha256(value.encode()).hexdigest()[:32]}:{int(time.time()) // 3600}"
     cache.add(key, 0, 3600)
-    if cache.incr(key) > HOURLY[name]:
+    if cache.incr(key) > limit:
         raise MailError("too_many_tests")
 
 
@@ -107,7 +114,12 @@ def run(kind: str, probe_id: str, check: Callable[[dict[str, Any], OnStep], dict
     probe, started = Probe(state="running"), time.monotonic()
     write(kind, probe_id, probe)
 
+    is_known = lookup.is_known_host(settings["host"].casefold())
+
     def note(step: Step) -> None:
+        # Before the first byte goes there (hosts.connect).
+        if step.name == "resolved" and not is_known:
+            _count("address", step.detail, HOURLY_ADDRESS)
         probe.steps.append({"name": step.name, "seconds": round(step.seconds, 3), "detail": step.detail})
         write(kind, probe_id, probe)
 

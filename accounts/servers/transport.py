@@ -127,10 +127,11 @@ class Transport:
             on_resolved=on_resolved,
         )
 
-    def start_tls(self) -> None:
-        """Go on inside TLS."""
+    def start_tls(self, within: float | None = None) -> None:
+        """Go on inside TLS; the handshake may take `within` seconds, as long as connecting if None."""
         # On failure start_tls has closed the socket; there is no way back to the plain one.
-        self.secure = hosts.start_tls(self._socket, self._host, timeout=self._left(self._clocks.connect))
+        timeout = self._left(self._clocks.connect if within is None else within)
+        self.secure = hosts.start_tls(self._socket, self._host, timeout=timeout)
         self._socket = self.secure
 
     @property

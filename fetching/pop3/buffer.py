@@ -46,6 +46,10 @@ class ReceiveBuffer:
             self._start = 0
         self._data += data
 
+    def clear(self) -> None:
+        """Forget what was received and not taken."""
+        self._start = self._scan = len(self._data)
+
     def read_line(self) -> bytes | None:
         """Take one line, without its CRLF; None when there is no whole one yet.
 

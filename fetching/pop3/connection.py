@@ -103,6 +103,7 @@ class Connection:
         self._lines: list[bytes] = []
         self._size = 0
         self._streaming = False
+        self.capa_is_endless = False  # a reply to CAPA had no final dot
 
     @property
     def state(self) -> State:
@@ -159,6 +160,19 @@ class Connection:
             raise LocalProtocolError("no handshake was agreed on")
         self._refuse_glued()
         self._state = State.AUTHORIZATION
+
+    def end_capabilities(self) -> bool:
+        """Take the reply to CAPA for ended, though its final dot has not come; False when it has not begun.
+
+        What was received of it is gone, what comes from now on belongs to the next command.
+        """
+        if self._body is None or self._queue[0].reply is not Reply.CAPABILITIES:
+            return False
+        self._buffer.clear()
+        self._lines = []
+        self._finish()
+        self.capa_is_endless = True
+        return True
 
     # ── What the server says ────────────────────────────────────────────────
 

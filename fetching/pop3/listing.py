@@ -12,6 +12,8 @@ from typing import Final
 
 # Ten digits: a message number beyond that is garbage, and int() of a very long one would be slow.
 _ROW: Final = re.compile(rb"([1-9][0-9]{0,9}) ([^ ].*)", re.DOTALL)
+# A size from here on is a failed call of the server's (-1 in 32 bits, signed or not) and no message.
+ABSURD: Final = 2**31 - 1
 _ODD_ROW: Final = re.compile(rb"\s*(?:\+OK\s+)?([0-9]{1,10})(?:[ \t](.*))?", re.DOTALL | re.IGNORECASE)
 
 
@@ -26,9 +28,10 @@ def unique_ids(lines: Sequence[bytes]) -> tuple[list[tuple[int, bytes | None]], 
 
 
 def sizes(lines: Sequence[bytes]) -> tuple[list[tuple[int, int | None]], int]:
-    """(number, bytes or None if garbled) of each row, and how many rows had no number."""
+    """(number, bytes or None if garbled or absurd) of each row, and how many rows had no number."""
     rows = [(number, size(value)) for number, value in _pairs(lines)]
-    return rows, len(lines) - len(rows)
+    known = [(number, None if found is None or found >= ABSURD else found) for number, found in rows]
+    return known, len(lines) - len(rows)
 
 
 def size(value: bytes) -> int | None:

@@ -30,8 +30,8 @@ def methods(
 ) -> list[Method]:
     """The ways to try, in order; empty when there is none.
 
-    `offered` is None when the server does not know CAPA, `timestamp` is the greeting's. Inside TLS
-    PLAIN and LOGIN come first, whose encodings are clearer than that of USER and PASS; outside it, digests.
+    `offered` is None when the server does not know CAPA, `timestamp` is the greeting's. Inside TLS the password
+    itself comes first, by PLAIN whose encoding is the clearest; outside it, digests.
     """
     found = []
     for build in _builders(username, password, offered or Capabilities(), timestamp, encrypted):
@@ -50,24 +50,23 @@ def _builders(
     username: str, password: str, offered: Capabilities, timestamp: bytes | None, encrypted: bool
 ) -> Iterator[Callable[[], Method]]:
     ascii_only = username.isascii() and password.isascii()
-    in_the_clear = [
-        partial(build, username, password)
-        for name, build in (("PLAIN", _plain), ("LOGIN", _login))
-        # LOGIN says nothing about encodings.
-        if name in offered.sasl and (name == "PLAIN" or ascii_only)
-    ]
-    # Inside TLS the password is safe, and a server that keeps only its hash can check nothing else; such servers
-    # offer CRAM-MD5 all the same.
+    plain = [partial(_plain, username, password)] if "PLAIN" in offered.sasl else []
+    # LOGIN says nothing about encodings.
+    login = [partial(_login, username, password)] if "LOGIN" in offered.sasl and ascii_only else []
+    user = [partial(_user, username, password)] if ascii_only or offered.utf8_user else []
+    cram = [partial(_cram_md5, username, password)] if "CRAM-MD5" in offered.sasl and ascii_only else []
     if encrypted:
-        yield from in_the_clear
-    if "CRAM-MD5" in offered.sasl and ascii_only:
-        yield partial(_cram_md5, username, password)
+        # The password is safe here, and a server that keeps only its hash can check nothing else. Such servers
+        # offer CRAM-MD5 all the same, and a timestamp without knowing APOP.
+        yield from plain
+        # One that says what it can do and leaves USER out (RFC 2449, 6.2) may mean it.
+        is_doubtful = bool(offered.sasl) and not offered.user
+        yield from (*login, *cram, *user) if is_doubtful else (*user, *login, *cram)
+        return
+    yield from cram
     if timestamp is not None and ascii_only:
         yield partial(_apop, username, password, timestamp)
-    if ascii_only or offered.utf8_user:
-        yield partial(_user, username, password)
-    if not encrypted:
-        yield from in_the_clear
+    yield from (*user, *plain, *login)
 
 
 # AUTH goes without an initial response: servers of RFC 1734 do not know it, all others ask for it.

@@ -101,6 +101,16 @@ _UNSUPPORTED: Final = _rule(
     r"\b(command|mechanism|method)\b.{0,30}\b(disabled|unknown|unsupported|not )",
     r"\bsyntax error",
 )
+# In a refusal of these ways to sign in: it may be the way that is refused and not the password. Servers that keep
+# only a password's hash say so when a digest is asked of them.
+_NAMED: Final = {
+    "APOP": _rule(r"\bapop\b"),
+    "CRAM-MD5": _rule(r"\bcram\b", r"\bdigest", r"\bchallenge"),
+    "PLAIN": re.compile(r"\bPLAIN\b"),
+    "LOGIN": re.compile(r"\bLOGIN\b"),
+    "USER": _rule(r"\buser(name)?\s*/\s*pass(word)?\b", r"\b(user|pass) (command|method)\b"),
+}
+_ANY_METHOD: Final = _rule(r"\bmechanism", r"\bsasl\b", r"\bauth(entication)? (type|method)")
 _LIMIT: Final = _rule(
     r"\b(download|bandwidth|traffic|transfer|daily|hourly|limit|quota)\b.{0,40}\b(exceed|reach|limit)"
 )
@@ -138,6 +148,21 @@ def command(err: Err) -> Refusal:
 def is_unsupported(err: Err) -> bool:
     """Whether the command is unknown: then the password was not judged and another way may be tried."""
     return err.code is None and _UNSUPPORTED.search(err.text) is not None
+
+
+def names_method(err: Err, method: str) -> bool:
+    """Whether the refusal speaks of this way to sign in (`login.Method.name`), so that another may be tried."""
+    if err.code not in (None, "AUTH", "SYS/PERM") or err.text.isupper():
+        return False
+    # Where the password itself was shown, [AUTH] has judged it (RFC 3206, 4).
+    if err.code is not None and method not in ("APOP", "CRAM-MD5"):
+        return False
+    return any(rule.search(err.text) for rule in (_NAMED[method], _ANY_METHOD))
+
+
+def may_mean_empty(err: Err) -> bool:
+    """Whether LIST or UIDL may have been refused only because there is nothing to list."""
+    return err.code is None and not is_unsupported(err)
 
 
 def is_about_session(err: Err) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
-from accounts.servers import sasl
+from accounts.servers import hosts, sasl
 from accounts.servers.failures import MailError
 from accounts.servers.transport import Credentials, StepClock
 from fetching.pop3 import commands, login, refusals
@@ -15,6 +17,11 @@ from fetching.pop3.errors import LocalProtocolError
 from fetching.pop3.events import Continuation, Err, Event, Greeting
 from fetching.pop3.refusals import Refusal
 
+# What the few lines of CAPA may take before a reply that has begun counts as one whose final dot never comes.
+CAPA_SECONDS: Final = 10.0
+# For a handshake that only tells why a server is silent.
+TRIAL_SECONDS: Final = 5.0
+
 
 def open_session(
     dialogue: Dialogue, encryption: str, credentials: Credentials, clock: StepClock
@@ -24,7 +31,12 @@ def open_session(
     Reports secure (not for "plain"), greeting and signed_in, in this order. Raises MailError.
     """
     if encryption == "ssl":
-        secure(dialogue, clock)
+        try:
+            secure(dialogue, clock)
+        except MailError as error:
+            if hosts.is_plain_text(error):
+                raise MailError("starttls_needed") from error
+            raise
     timestamp = greeting(dialogue)
     if encryption == "starttls":
         greeted = clock.lap()
@@ -54,11 +66,22 @@ def greeting(dialogue: Dialogue) -> bytes | None:
     except MailError as error:
         if error.code == "protocol_error":
             raise MailError("not_pop3") from error
+        if error.code == "timeout" and dialogue.transport.secure is None and _expects_tls(dialogue):
+            raise MailError("ssl_needed") from error
         raise
     if isinstance(event, Err):
         raise dialogue.refused(refusals.greeting(event), event)
     assert isinstance(event, Greeting)
     return event.apop_timestamp
+
+
+def _expects_tls(dialogue: Dialogue) -> bool:
+    """Whether a server that says nothing waits for a handshake; nothing is said inside it."""
+    try:
+        dialogue.transport.start_tls(within=min(TRIAL_SECONDS, dialogue.limits.greeting))
+    except MailError as error:
+        return error.code.startswith("certificate_")
+    return True
 
 
 def secure(dialogue: Dialogue, clock: StepClock) -> None:
@@ -78,33 +101,67 @@ def stls(dialogue: Dialogue) -> None:
 
 
 def capabilities(dialogue: Dialogue) -> Capabilities | None:
-    """What the server offers now; None when it does not know CAPA."""
-    event = dialogue.ask(commands.capa())
+    """What the server offers now; None when it does not know CAPA, or does not know how to end its reply."""
+    if dialogue.conn.capa_is_endless:
+        return None
+    dialogue.send([commands.capa()])
+    try:
+        event = dialogue.reply(within=CAPA_SECONDS)
+    except MailError as error:
+        if error.code not in ("timeout", "too_slow"):
+            raise
+        dialogue.broken = False
+        if dialogue.conn.end_capabilities():
+            return None
+        event = dialogue.reply()  # not one line yet: it is slow
     return event if isinstance(event, Capabilities) else None
 
 
 def sign_in(
     dialogue: Dialogue, credentials: Credentials, offered: Capabilities | None, timestamp: bytes | None
 ) -> None:
-    """Sign in the best way there is. One attempt: a second wrong one may lock the account."""
+    """Sign in the best way there is.
+
+    One attempt, since a second wrong one may lock the account. It does not count when the server does not know the
+    way, and there is one more when the refusal speaks of the way and so perhaps not of the password.
+    """
     encrypted = dialogue.transport.secure is not None
 
     def methods(username: str, password: str) -> list[login.Method]:
         return login.methods(username, password, offered=offered, timestamp=timestamp, encrypted=encrypted)
 
     err: Err | None = None
+    judged: Err | None = None
     for method in methods(credentials.username, credentials.password):
-        err = attempt(dialogue, method)
+        try:
+            err = attempt(dialogue, method)
+        except MailError as error:
+            if judged is None or error.code not in ("connection_lost", "authentication_unclear"):
+                raise
+            break  # hung up after the first refusal, which says more
         if err is None:
             return
-        if not refusals.is_unsupported(err):
+        if refusals.is_unsupported(err):
+            continue
+        is_last = judged is not None or not refusals.names_method(err, method.name)
+        judged = err
+        if is_last:
             break
+    err = judged or err
     if err is None:
-        raise MailError("password_unencodable" if methods("a", "a") else "login_disabled")
+        raise MailError(_unsendable(credentials, methods))
     refusal = refusals.sign_in(err)
     if refusal.code == "login_delay" and refusal.retry_after is None and offered is not None:
         refusal = Refusal(refusal.code, offered.login_delay)
     raise dialogue.refused(refusal, err)
+
+
+def _unsendable(credentials: Credentials, methods: Callable[[str, str], list[login.Method]]) -> str:
+    """Why there is no way to sign in at all."""
+    # Short enough for every command, whatever the encoding; see `commands.MAX_LINE`.
+    if methods(credentials.username[:50], credentials.password[:50]):
+        return "password_too_long"
+    return "password_unencodable" if methods("a", "a") else "login_disabled"
 
 
 def attempt(dialogue: Dialogue, method: login.Method) -> Err | None:

@@ -87,6 +87,7 @@ class Pop3Source:
         """All messages by UIDL and LIST, in order of their numbers."""
         uidls: UniqueIds | None = None
         sizes = Sizes([])
+        refused: list[Err] = []
         self._clock.lap()
         for _ in self._each([commands.uidl(), commands.list_sizes()]):
             match self._dialogue.reply():
@@ -94,19 +95,37 @@ class Pop3Source:
                     self._clock.done("uidl")
                 case Sizes() as sizes:
                     pass
-                case Err() as err if err.command.name == "UIDL" and self._cannot_uidl(err):
-                    if need_uidl:
-                        raise MailError("uidl_missing")
+                case Err() as err if refusals.may_mean_empty(err) or self._cannot_uidl(err):
+                    refused.append(err)
                 case Err() as err:
                     raise self._refused(err)
+        if refused and self._is_without_uidl(refused):
+            if need_uidl:
+                raise MailError("uidl_missing")
+        elif uidls is None:
+            uidls = UniqueIds([])
+            self._clock.done("uidl")
         listing = _paired(uidls, sizes)
         self._sizes = {row.number: row.size for row in listing.rows if row.size is not None}
         self._clock.done("listed", f"{len(listing.rows)} {sum(self._sizes.values())}")
         return listing
 
+    def _is_without_uidl(self, refused: list[Err]) -> bool:
+        """Whether UIDL is what the server lacks; raises MailError if it is LIST, or UIDL that it knows.
+
+        Some servers say -ERR to both where there is nothing to list.
+        """
+        unclear = [err for err in refused if refusals.may_mean_empty(err)]
+        if unclear and self.stat()[0] == 0:
+            return len(unclear) < len(refused)
+        for err in refused:
+            if not self._cannot_uidl(err):
+                raise self._refused(err)
+        return bool(refused)
+
     def _cannot_uidl(self, err: Err) -> bool:
         # Refused although offered is a trouble of today, not a server that cannot.
-        return not self._offered.uidl and not refusals.is_about_session(err)
+        return err.command.name == "UIDL" and not self._offered.uidl and not refusals.is_about_session(err)
 
     def last_uidl(self, number: int) -> bytes | None:
         """The unique-id by UIDL with an argument."""

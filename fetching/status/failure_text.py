@@ -26,6 +26,10 @@ _CERTIFICATE_SINCE = {
         "The certificate of the server has changed and belongs to another name now."
         " Fetching worked until %(when)s."
     ),
+    "certificate_incomplete": gettext_lazy(
+        "The certificate of the server has changed, and the server does not show who vouches for the new one."
+        " Fetching worked until %(when)s."
+    ),
     "certificate_invalid": gettext_lazy(
         "The certificate of the server has changed and is not valid. Fetching worked until %(when)s."
     ),

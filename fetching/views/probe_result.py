@@ -28,6 +28,8 @@ _LABELS = probe_messages.LABELS | {
 _FIELD_OF_CODE = {
     "host_invalid": "host",
     "starttls_missing": "encryption",
+    "starttls_needed": "encryption",
+    "ssl_needed": "encryption",
     "account_blocked": "",
     "login_disabled": "",
     "uidl_missing": "delete_policy",
@@ -106,6 +108,14 @@ def _hints(code: str, failure: Failure, settings: dict[str, Any]) -> Iterator[Pr
     match failure.error_class:
         case ErrorClass.AUTHENTICATION:
             yield from _sign_in_hints(settings)
+        case ErrorClass.CERTIFICATE if code == "starttls_needed":
+            yield ProbeHint(
+                _("STARTTLS fits a port that begins without encryption."), "encryption", "starttls"
+            )
+            yield from _port_hints(settings)
+        case ErrorClass.CONFIG if code == "ssl_needed":
+            yield ProbeHint(_("SSL fits a port that is encrypted from the start."), "encryption", "ssl")
+            yield from _port_hints(settings)
         case ErrorClass.CERTIFICATE:
             if code == "certificate_self_signed":
                 yield ProbeHint(_("A certificate that a server has made for itself proves nothing."))

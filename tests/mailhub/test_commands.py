@@ -178,6 +178,23 @@ class TestAddMailAccount:
         assert set(answer) == {"id", "email", "messages", "bytes"}
         assert (answer["messages"], answer["bytes"]) == (len(LETTERS), sum(map(len, LETTERS)))
 
+    @pytest.mark.parametrize("deletes", [True, False])
+    def test_u3_a_server_without_uidl_will_do_where_mail_is_deleted(
+        self, acme, server, settings, monkeypatch, deletes
+    ):
+        settings.MAILHUB_ALLOWED_MAIL_HOSTS = [server.entry]
+        server.uidl, server.capabilities, server.capabilities_after = False, ["USER"], ["USER"]
+        words = connection_words(server)
+        if deletes:
+            answer = run(
+                "add_mail_account", *words, "--delete-from-server", typed=PASSWORD, monkeypatch=monkeypatch
+            )
+            assert run("fetch", str(answer["id"]), "--until-drained")["deleted"] == len(LETTERS)
+            assert server.messages == []
+        else:
+            error = refused("add_mail_account", *words, typed=PASSWORD, monkeypatch=monkeypatch)
+            assert error["class"] == "config"
+
     @pytest.mark.parametrize(
         ("changes", "typed", "kind", "message"),
         [

@@ -53,6 +53,8 @@ class Command(OperatorCommand):
         messages, size = probe.check(
             ServerAddress(options["host"], options["port"], options["encryption"]),
             Credentials(options["username"], password),
+            # Mail that does not stay there need not be told apart.
+            need_uidl=not options["delete_from_server"],
         )
         fields = {key: options[key] for key in ("email", "host", "port", "encryption", "username")}
         with tenancy.scope(organization.pk):

@@ -75,6 +75,15 @@ class Authority:
         self.ca_file = folder / "authority.pem"
         self.ca_file.write_bytes(self.certificate.public_bytes(Encoding.PEM))
 
+    def intermediate(self, folder):
+        """Another authority, that this one vouches for."""
+        other = Authority(folder)
+        other.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test intermediate")])
+        other.certificate = self._build(
+            other.name, other.key.public_key(), -1, 30, issuer=self.name, ca=True
+        ).sign(self.key, hashes.SHA256())
+        return other
+
     def server(self, *names, common_name="server", days=(-1, 30), self_signed=False, chain=False):
         """A server context whose certificate is for these DNS names and addresses, valid between `days`."""
         key = ec.generate_private_key(ec.SECP256R1())

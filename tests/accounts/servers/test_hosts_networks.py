@@ -35,10 +35,22 @@ def dialled(monkeypatch):
     return calls
 
 
+@pytest.mark.parametrize("kind", ["itself", "mapped", "6to4", "NAT64"])
+def test_c13_the_wire_server_of_azure_is_not_public(kind, monkeypatch, dialled):
+    address = "168.63.129.16"
+    assert not hosts.is_public({"itself": address, **disguises(address)}[kind])
+    assert hosts.is_public("168.63.129.17")
+    answers(monkeypatch, address)
+    assert refusal(hosts.connect, "mail.example.com", 995, timeout=5) == "host_not_allowed"
+    assert dialled == []
+
+
 # ── Edges and disguises ─────────────────────────────────────────────────────
 NETWORKS = [
     *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
     *("192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15"),
+    # Of public address space, and yet only machines of that cloud reach them.
+    *("161.26.0.0/16", "166.8.0.0/14"),
     *("198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
     *("::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/32", "2001:db8::/32", "3fff::/20"),
     *("fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8"),

@@ -113,8 +113,16 @@ def test_c5_a_self_signed_certificate(authority):
 
 def test_c5_an_authority_nobody_knows(authority, policy):
     policy.MAILHUB_MAIL_CA_FILE = ""
-    assert refused(speaking(authority.server(HOST))) == "certificate_invalid"
+    assert refused(speaking(authority.server(HOST))) == "certificate_incomplete"
     assert refused(speaking(authority.server(HOST, chain=True))) == "certificate_self_signed"
+
+
+def test_c5_an_intermediate_certificate_that_the_server_leaves_out(authority, tmp_path):
+    """The root is trusted, who signed in between is not shown: browsers fetch it, and then the owner wonders."""
+    between = authority.intermediate(tmp_path)
+    assert refused(speaking(between.server(HOST))) == "certificate_incomplete"
+    with peer(speaking(between.server(HOST, chain=True))) as sock:
+        hosts.start_tls(sock, HOST, timeout=PATIENCE).close()
 
 
 def test_c8_a_server_that_knows_only_old_tls(authority):

@@ -11,6 +11,7 @@ from accounts.servers import probes
 from accounts.servers.failures import MailError, describe
 from fetching import tasks
 from fetching.connect import probe as fetch_probe
+from fetching.source import Limits
 from tests import factories
 from tests.fetching.connecting import FORM, TEST
 from tests.servers.pop3 import MailboxServer
@@ -120,6 +121,25 @@ def test_u3_a_server_without_names_for_mail_will_do_where_none_stays(probe, poli
     assert (result.state, result.error) == (
         ("passed", "") if policy == "after_storing" else ("failed", "uidl_missing")
     )
+
+
+@pytest.mark.parametrize(
+    ("served", "chosen", "code"),
+    [
+        ("starttls", "ssl", "starttls_needed"),
+        ("ssl", "starttls", "ssl_needed"),
+        ("ssl", "plain", "ssl_needed"),
+    ],
+)
+def test_c21_the_wrong_kind_of_encryption_is_told_with_the_right_one(
+    probe, ca, monkeypatch, served, chosen, code
+):
+    monkeypatch.setattr(fetch_probe, "Limits", lambda **more: Limits(**more, greeting=0.5))
+    with MailboxServer(encryption=served, certificate=ca.issue("127.0.0.1")) as server:
+        result = probe(server, encryption=chosen)
+        server.wait_until_idle()
+    assert (result.state, result.error) == ("failed", code)
+    assert server.said() == []
 
 
 def test_nobody_listens(probe):

@@ -140,3 +140,9 @@ def test_an_endless_listing_is_cut_off(command):
 )
 def test_size(value, expected):
     assert listing.size(value) == expected
+
+
+@pytest.mark.parametrize("value", [2**31 - 1, 2**32 - 1, 2**32 - 2, 10**14, 2**64 - 1, 10**40])
+def test_u19_absurd_sizes_are_unknown(value):
+    rows, damaged = listing.sizes([b"1 %d" % value, b"2 2147483646"])
+    assert (rows, damaged) == ([(1, None), (2, 2147483646)], 0)

@@ -158,3 +158,28 @@ def test_prose_is_read_in_linear_time():
         text = word * (60_000 // len(word))
         assert refusals.sign_in(err(text)).code
         assert refusals.is_about_session(err(text)) in (True, False)
+
+
+@pytest.mark.parametrize(
+    ("method", "text", "expected"),
+    [
+        ("APOP", "APOP not permitted for this account", True),
+        ("APOP", "[AUTH] APOP authentication failed", True),
+        ("APOP", "[IN-USE] APOP: mailbox locked", False),
+        ("APOP", "[SYS/TEMP] apop database unavailable", False),
+        ("APOP", "authentication failed", False),
+        ("CRAM-MD5", "[AUTH] CRAM-MD5 failed", True),
+        ("CRAM-MD5", "no challenge-response secret stored", True),
+        ("PLAIN", "PLAIN is switched off here", True),
+        ("PLAIN", "plain wrong", False),
+        ("PLAIN", "[AUTH] PLAIN authentication failed", False),
+        ("LOGIN", "AUTH LOGIN is off", True),
+        ("LOGIN", "Login failed", False),
+        ("LOGIN", "LOGIN FAILED", False),
+        ("LOGIN", "SASL error", True),
+        ("USER", "USER/PASS is off, use AUTH", True),
+        ("USER", "user unknown or wrong password", False),
+    ],
+)
+def test_a18_what_speaks_of_the_way_to_sign_in(method, text, expected):
+    assert refusals.names_method(err(text), method) is expected

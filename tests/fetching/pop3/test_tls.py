@@ -108,7 +108,7 @@ def test_c8_old_tls(settings, certificate, monkeypatch):
 
 def test_tls_to_a_plain_port(settings):
     with MailboxServer() as server:
-        refused(settings, server, "ssl", code="tls_failed")
+        refused(settings, server, "ssl", code="starttls_needed")
 
 
 @pytest.mark.usefixtures("trusted")

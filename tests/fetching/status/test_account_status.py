@@ -220,6 +220,7 @@ def test_no_password_is_asked_for_where_none_will_do(code):
         ("certificate_self_signed", "has changed, and nobody"),
         ("certificate_wrong_name", "has changed and belongs to another name"),
         ("certificate_invalid", "has changed and is not valid"),
+        ("certificate_incomplete", "does not show who vouches for the new one"),
         ("tls_failed", "has changed how it secures"),
     ],
 )

@@ -104,6 +104,14 @@ def test_u3_a_server_without_names_for_mail_leads_to_the_choice(started, as_alic
     assert 'id="id_delete_policy"' in as_alice.get(CONNECT).text
 
 
+@pytest.mark.parametrize(("code", "right"), [("starttls_needed", "starttls"), ("ssl_needed", "ssl")])
+def test_c21_the_wrong_kind_of_encryption_leads_to_the_right_one(started, as_alice, code, right):
+    ended(started, "failed", error=code, done=["resolved", "connected"])
+    panel = as_alice.get(f"{TEST}{started}/", headers=HTMX).text
+    assert 'href="#id_encryption"' in panel
+    assert re.search(rf'data-fill="id_encryption"\s+data-value="{right}"', panel)
+
+
 def test_u3_where_none_stays_a_test_without_that_step_has_passed(started, as_alice):
     ended(started, done=[name for name in probe.STEPS if name != "uidl"])
     panel = as_alice.get(f"{TEST}{started}/", headers=HTMX).text

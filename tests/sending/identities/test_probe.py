@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.cache import cache
 
-from accounts.servers import probes
+from accounts.servers import hosts, probes
 from accounts.servers.failures import MailError, describe
 from fetching.connect import probe as fetching
 from sending import tasks
@@ -255,3 +255,41 @@ def test_passwords_are_not_sprayed_over_many_people(acme, alice, bob, umbrella, 
             with pytest.raises(MailError, match="too_many_tests"):
                 send_probe.start(other, {**ADDRESS, **spelling})
         send_probe.start(other, {**ADDRESS, "username": f"else-{other.pk}"})
+
+
+def test_a_host_is_not_scanned_by_many_people_for_many_mailboxes(acme, alice, umbrella, charlie, monkeypatch):
+    monkeypatch.setitem(probes.HOURLY, "host", 2)
+    for number in range(2):
+        send_probe.start(factories.membership(acme, alice), {**ADDRESS, "username": f"box-{number}"})
+    other = factories.membership(umbrella, charlie)
+    for spelling in ({}, {"port": 587}, {"host": ADDRESS["host"].upper()}):
+        with pytest.raises(MailError, match="too_many_tests"):
+            send_probe.start(other, {**ADDRESS, "username": "another", **spelling})
+    send_probe.start(other, {**ADDRESS, "host": "smtp.elsewhere.example"})
+
+
+def test_a_providers_host_is_not_closed_to_all_by_the_tests_of_some(member, monkeypatch):
+    monkeypatch.setitem(probes.HOURLY, "host", 1)
+    for number in range(5):
+        send_probe.start(member, {**ADDRESS, "host": "smtp.gmail.com", "username": f"box-{number}"})
+
+
+def test_an_address_counts_whatever_names_lead_there(member, monkeypatch, settings):
+    """Whoever owns a domain has as many host names as they like."""
+    monkeypatch.setattr(probes, "HOURLY_ADDRESS", 2)
+    monkeypatch.setattr(hosts, "resolve", lambda name, port: ["8.8.8.8"])
+    dialled = []
+
+    def dial(address, port, timeout):
+        dialled.append(address)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(hosts, "dial", dial)
+    settings.MAILHUB_ALLOWED_MAIL_HOSTS = []
+    found = []
+    for number in range(4):
+        test = send_probe.start(member, {**ADDRESS, "port": 465, "host": f"n{number}.scan.example"})
+        tasks.probe(test)
+        found.append(send_probe.result(test, member).error)
+    assert found == ["unreachable"] * 2 + ["too_many_tests"] * 2
+    assert len(dialled) == 2
