@@ -93,8 +93,8 @@ def _tell_what_was_left_out() -> None:
     print("\n" + "=" * 80 + "\nNOT EVERYTHING WAS TESTED: these system packages are absent.\n")
     for package, purpose in missing:
         print(f"  {package:<16} {purpose}")
-    names = " ".join(package for package, _purpose in missing)
-    print(f"\n`make setup` as root installs them: apt-get install {names}\n" + "=" * 80, flush=True)
+    # No command of one's own: some of these packages exclude each other, and one would remove Dovecot.
+    print("\n`make setup` as root installs them.\n" + "=" * 80, flush=True)
 
 
 if __name__ == "__main__":

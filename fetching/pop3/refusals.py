@@ -100,6 +100,8 @@ _UNSUPPORTED: Final = _rule(
     r"\bnot (supported|implemented|recogni[sz]ed|understood)",
     r"\b(command|mechanism|method)\b.{0,30}\b(disabled|unknown|unsupported|not )",
     r"\bsyntax error",
+    r"\bmalformed\b",
+    r"\b(missing|wrong number of|too (few|many)) (argument|parameter)s?\b",
 )
 # In a refusal of these ways to sign in: it may be the way that is refused and not the password. Servers that keep
 # only a password's hash say so when a digest is asked of them.

@@ -86,6 +86,16 @@ def test_absent_system_packages_are_named_with_their_purpose(tmp_path: Path) -> 
     assert all(re.fullmatch(r"[a-z0-9-]+\|.{20,}", line) for line in listing)
 
 
+def test_servers_that_exclude_each_other_are_never_handed_to_apt_together() -> None:
+    """Installed in the usual way each would remove the others, Dovecot among them."""
+    text = (ROOT / "tools/system.sh").read_text()
+    apart = ["courier-pop", "popa3d", "mailutils-pop3d"]
+    assert shell("/bin/sh", "tools/system.sh", "beside").stdout.split("|")[0] == apart[0]
+    for package in apart:
+        assert f"{package}|$servers/{package}|" in text
+    assert "apt-get install" not in (ROOT / "tools/test.py").read_text()
+
+
 def test_absent_peers_are_named_apart_from_what_tests_need(tmp_path: Path) -> None:
     for name in ("sh", "cat"):
         (tmp_path / name).symlink_to(f"/bin/{name}")

@@ -141,6 +141,8 @@ def test_u14_what_is_about_one_message_only(text, expected):
         ("mechanism not supported", True),
         ("command APOP not implemented", True),
         ("syntax error", True),
+        ("malformed AUTH command", True),
+        ("Missing argument", True),
         ("authentication mechanism disabled", True),
         ("[AUTH] unknown command", False),
         ("authentication failed", False),
