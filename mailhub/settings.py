@@ -25,7 +25,10 @@ _secure = _public.scheme == "https"
 
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY")
-ALLOWED_HOSTS = [_public.hostname or "127.0.0.1", "127.0.0.1", "localhost", "[::1]"]
+# By address the machine asks itself whether all is well; "localhost" is a name only where the instance is a local one.
+ALLOWED_HOSTS = [_public.hostname or "127.0.0.1", "127.0.0.1", "[::1]"]
+if DEBUG or ALLOWED_HOSTS[0] in ("127.0.0.1", "::1"):
+    ALLOWED_HOSTS.append("localhost")
 CSRF_TRUSTED_ORIGINS = [MAILHUB_URL]
 
 # ── Mailhub's own ───────────────────────────────────────────────────────────

@@ -161,6 +161,24 @@ def test_the_settings_load_with_this_environment(compose: dict[str, Any], tmp_pa
     ]
 
 
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://mail.example.com", ["mail.example.com", "127.0.0.1", "[::1]"]),
+        ("http://127.0.0.1:8000", ["127.0.0.1", "127.0.0.1", "[::1]", "localhost"]),
+    ],
+)
+def test_localhost_is_no_name_of_an_instance_in_production(
+    compose: dict[str, Any], tmp_path: Path, url: str, expected: list[str]
+) -> None:
+    program = (
+        f"import os; os.environ['MAILHUB_URL'] = '{url}';"
+        "from mailhub import settings; print(settings.ALLOWED_HOSTS)"
+    )
+    done = in_container(compose, [sys.executable, "-c", program], tmp_path)
+    assert done.stdout.strip() == str(expected), done.stderr
+
+
 def test_every_service_is_watched_and_waits_for_what_it_needs(compose: dict[str, Any]) -> None:
     services = compose["services"]
     assert set(services) == {"postgres", "valkey", *APPLICATION}
