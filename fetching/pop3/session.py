@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -105,16 +106,22 @@ def capabilities(dialogue: Dialogue) -> Capabilities | None:
     if dialogue.conn.capa_is_endless:
         return None
     dialogue.send([commands.capa()])
-    try:
-        event = dialogue.reply(within=CAPA_SECONDS)
-    except MailError as error:
-        if error.code not in ("timeout", "too_slow"):
-            raise
-        dialogue.broken = False
-        if dialogue.conn.end_capabilities():
-            return None
-        event = dialogue.reply()  # not one line yet: it is slow
-    return event if isinstance(event, Capabilities) else None
+    end = time.monotonic() + dialogue.limits.command
+    while True:
+        try:
+            event = dialogue.reply(within=CAPA_SECONDS)
+        except MailError as error:
+            if error.code not in ("timeout", "too_slow"):
+                raise
+            if dialogue.conn.end_capabilities():
+                dialogue.broken = False
+                return None
+            # Not one line yet, so it is slow; whatever it says will be the reply to this.
+            if time.monotonic() >= end or dialogue.transport.seconds_left <= 0:
+                raise
+            dialogue.broken = False
+        else:
+            return event if isinstance(event, Capabilities) else None
 
 
 def sign_in(

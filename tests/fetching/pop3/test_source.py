@@ -53,46 +53,6 @@ def test_u1_an_empty_mailbox(settings, capabilities):
         assert list(source.retrieve([])) == []
 
 
-NOTHING_TO_LIST = [
-    {"LIST": "-ERR no messages"},
-    {"UIDL": "-ERR no messages"},
-    {"LIST": "-ERR", "UIDL": "-ERR"},
-    {"LIST": "-ERR mailbox empty", "UIDL": "-ERR mailbox empty"},
-]
-
-
-@MODES
-@pytest.mark.parametrize("lines", NOTHING_TO_LIST)
-@pytest.mark.parametrize("offered", [True, False])
-def test_u1_an_empty_mailbox_whose_listing_is_refused(settings, capabilities, lines, offered):
-    if not offered:
-        capabilities = [line for line in capabilities if line != "UIDL"]
-    with (
-        MailboxServer(capabilities=capabilities, err_on=lines) as server,
-        session(settings, server) as source,
-    ):
-        assert source.listing() == Listing([])
-        assert source.quit()
-
-
-@pytest.mark.parametrize("lines", NOTHING_TO_LIST)
-def test_u4_a_refused_listing_of_mail_that_is_there_is_no_empty_one(settings, lines):
-    with (
-        MailboxServer([b"x\r\n"], err_on=lines) as server,
-        session(settings, server) as source,
-        failing("server_busy"),
-    ):
-        source.listing()
-
-
-def test_u3_a_server_without_uidl_is_known_for_one_while_it_is_empty(settings):
-    server = MailboxServer(uidl=False, capabilities=["USER"], err_on={"LIST": "-ERR no messages"})
-    with server, session(settings, server) as source:
-        with failing("uidl_missing"):
-            source.listing()
-        assert source.listing(need_uidl=False).rows == []
-
-
 def test_u2_malformed_stat(settings):
     with MailboxServer(raw_on={"STAT": b"+OK 3 messages\r\n"}) as server, session(settings, server) as source:
         assert source.stat() == (3, None)
