@@ -6,7 +6,7 @@ import time
 
 from celery import shared_task
 
-from accounts import mail
+from accounts import leases, mail
 from accounts.models import MailAccount
 from fetching.connect import probe as fetch_probe
 from fetching.engine import run
@@ -56,7 +56,7 @@ def _fetch(claim: Claim) -> Claim | None:
 @shared_task
 def tell_owner(organization_id: int, account_id: int) -> None:
     """One mail when fetching has stopped until the owner does something."""
-    with claims.short_scope(organization_id):
+    with leases.short_scope(organization_id):
         accounts = MailAccount.objects.select_related("owner", "organization", "fetch_state")
         account = accounts.filter(pk=account_id, fetch_state__status=FetchState.Status.FAILED).first()
     if account is not None:

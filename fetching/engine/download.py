@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from django.db.models import F, Q
 
+from accounts.leases import LeaseLost
 from accounts.servers.failures import MailError
 from fetching.engine import fingerprints, ledger
 from fetching.engine.bounded_queue import BoundedQueue, QueueStopped
@@ -15,7 +16,6 @@ from fetching.engine.ledger import Remote
 from fetching.engine.session import Session
 from fetching.models import RemoteMessage
 from fetching.scheduler import claims, run_log
-from fetching.scheduler.claims import LeaseLost
 from fetching.source import HEADER_LIMIT, RetrievedMessage, Source
 from mailbox import bulk_insert, labels
 from mailbox.bulk_insert import Incoming

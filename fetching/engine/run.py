@@ -12,7 +12,9 @@ import logging
 import time
 from dataclasses import replace
 
+from accounts import leases
 from accounts.crypto import CryptoError
+from accounts.leases import LeaseLost
 from accounts.providers import lookup
 from accounts.servers.failures import MailError
 from fetching.engine import diff, download, remote_delete
@@ -20,7 +22,7 @@ from fetching.engine.session import Connect, Outcome, Session
 from fetching.models import FetchRun, RemoteMessage
 from fetching.scheduler import claims, outcomes, run_log
 from fetching.scheduler import job as fetch_job
-from fetching.scheduler.claims import Claim, LeaseLost
+from fetching.scheduler.claims import Claim
 from fetching.scheduler.job import Delete, FetchJob, MailboxSnapshot
 from fetching.source import Limits, Source
 
@@ -138,7 +140,7 @@ def _close(session: Session, state: str, error: MailError | None = None) -> None
     session.outcome.state = str(state)
     if error is not None:
         session.outcome.error = error.code
-    with claims.short_scope(session.job.organization_id):
+    with leases.short_scope(session.job.organization_id):
         session.begin_run()
         run_log.close_run(
             session.run_id,

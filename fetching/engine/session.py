@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from accounts import leases
 from accounts.servers.transport import Credentials, ServerAddress
 from fetching.engine.ledger import Difference, Remote
 from fetching.scheduler import claims, run_log
@@ -63,31 +63,26 @@ class Session:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """A short transaction in the tenant's scope that renews the lease first. Raises LeaseLost."""
-        with claims.short_scope(self.job.organization_id):
+        with leases.short_scope(self.job.organization_id):
             claims.renew(self.job.claim)
             yield
 
     @contextmanager
     def heartbeat(self) -> Iterator[None]:
         """Keep the lease while this thread waits for the server and writes nothing."""
-        over = threading.Event()
 
-        def beat() -> None:
-            while not over.wait(claims.HEARTBEAT_SECONDS):
-                try:
-                    with self.transaction():
-                        pass
-                except claims.LeaseLost:
-                    self.source.close()  # wakes the one that waits
-                    return
+        def renew() -> None:
+            with self.transaction():
+                pass
 
-        thread = threading.Thread(target=beat, daemon=True)
-        thread.start()
-        try:
+        # Closing the source wakes the one that waits.
+        with leases.heartbeat(
+            renew,
+            seconds=claims.HEARTBEAT_SECONDS,
+            name=f"lease {self.job.account_id}",
+            on_lost=lambda: self.source.close(),
+        ):
             yield
-        finally:
-            over.set()
-            thread.join()
 
     def free_space(self) -> int:
         """Bytes the organization's plan has left. Within a transaction."""

@@ -8,8 +8,6 @@ waiting, and no two claims are for the same remote mailbox. How sessions end is 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -18,6 +16,7 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from accounts import tenancy
+from accounts.leases import LeaseLost, short_scope
 from fetching.models import FetchState
 from fetching.models.servers import CONNECTIONS
 
@@ -61,10 +60,6 @@ _NO_TWIN = f"""NOT EXISTS (
     WHERE twin.mailbox = state.mailbox AND twin.account_id <> state.account_id AND twin.lease_until > {_NOW})"""
 
 
-class LeaseLost(Exception):
-    """Somebody else is responsible for the account now, or it was paused or deleted: stop, write nothing."""
-
-
 @dataclass(frozen=True, slots=True)
 class Claim:
     """The right to fetch one account: good while `token` is in its row. `is_slow`: it may take minutes."""
@@ -73,17 +68,6 @@ class Claim:
     account_id: int
     token: str
     is_slow: bool = False
-
-
-@contextmanager
-def short_scope(organization_id: int) -> Iterator[None]:
-    """A scope that gives the connection back to the pool afterwards, because talking to a server comes next."""
-    try:
-        with tenancy.scope(organization_id):
-            yield
-    finally:
-        if not connection.in_atomic_block:
-            connection.close()
 
 
 # ── Claiming ────────────────────────────────────────────────────────────────

@@ -8,10 +8,11 @@ from datetime import datetime
 from django.db import connection
 
 from accounts import crypto
+from accounts.leases import LeaseLost, short_scope
 from accounts.servers.transport import Credentials, ServerAddress
 from fetching.models import FetchRules
 from fetching.scheduler import run_log
-from fetching.scheduler.claims import RUN_LEASE_SECONDS, Claim, LeaseLost, short_scope
+from fetching.scheduler.claims import RUN_LEASE_SECONDS, Claim
 
 FULL_PASS_SECONDS = 3600
 

@@ -14,10 +14,11 @@ from typing import Any
 from django.db import connection
 
 from accounts import tenancy
+from accounts.leases import LeaseLost, connection_returned
 from accounts.servers.failures import ErrorClass, MailError, describe
 from fetching.models import FetchRun, FetchState
 from fetching.scheduler import run_log
-from fetching.scheduler.claims import BREAKER_AFTER, JITTER, Claim, LeaseLost, claim_next
+from fetching.scheduler.claims import BREAKER_AFTER, JITTER, Claim, claim_next
 from fetching.scheduler.job import MailboxSnapshot
 
 MAX_INTERVAL_SECONDS = 3600
@@ -37,12 +38,8 @@ _NOW = "statement_timestamp()"
 @contextmanager
 def _transaction() -> Iterator[None]:
     # Any organization's account may be next on the server.
-    try:
-        with tenancy.system():
-            yield
-    finally:
-        if not connection.in_atomic_block:
-            connection.close()
+    with connection_returned(), tenancy.system():
+        yield
 
 
 def succeed(

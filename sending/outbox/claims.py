@@ -6,8 +6,6 @@ run out: before the hand-over the message waits again, after it nobody can know 
 
 from __future__ import annotations
 
-import logging
-import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,14 +13,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from django.db import DatabaseError, connection
+from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from accounts import tenancy
+from accounts import leases, tenancy
+from accounts.leases import LeaseLost, connection_returned, short_scope
 from sending.models import OutgoingMessage
-
-logger = logging.getLogger(__name__)
 
 # A claimed message waits in the queue so long before it is claimed again.
 QUEUE_SECONDS: Final = 120
@@ -42,7 +39,7 @@ State = OutgoingMessage.State
 _NOW = "statement_timestamp()"
 
 
-class ClaimLost(Exception):
+class ClaimLost(LeaseLost):
     """Somebody else is responsible for the message now, or its owner has decided: send nothing, write nothing."""
 
 
@@ -57,25 +54,10 @@ class Claim:
 
 
 @contextmanager
-def short_scope(organization_id: int) -> Iterator[None]:
-    """A scope that gives the connection back to the pool afterwards, because talking to a server comes next."""
-    try:
-        with tenancy.scope(organization_id):
-            yield
-    finally:
-        if not connection.in_atomic_block:
-            connection.close()
-
-
-@contextmanager
 def _everybody() -> Iterator[None]:
     # Seats are counted over all organizations.
-    try:
-        with tenancy.system():
-            yield
-    finally:
-        if not connection.in_atomic_block:
-            connection.close()
+    with connection_returned(), tenancy.system():
+        yield
 
 
 # ── Claiming ────────────────────────────────────────────────────────────────
@@ -180,22 +162,10 @@ def hold(claim: Claim, *states: str, **values: Any) -> None:
 @contextmanager
 def heartbeat(claim: Claim) -> Iterator[None]:
     """Keep the claim while this thread waits for a server. A lost one is found out at the hand-over, or is late."""
-    over = threading.Event()
 
-    def beat() -> None:
-        while not over.wait(HEARTBEAT_SECONDS):
-            try:
-                with short_scope(claim.organization_id):
-                    hold(claim, State.CLAIMED, State.HANDED_OVER)
-            except ClaimLost:
-                return
-            except DatabaseError:  # it may be back for the next beat
-                logger.exception("the claim of message %d was not renewed", claim.outgoing_id)
+    def renew() -> None:
+        with short_scope(claim.organization_id):
+            hold(claim, State.CLAIMED, State.HANDED_OVER)
 
-    thread = threading.Thread(target=beat, daemon=True, name=f"claim {claim.outgoing_id}")
-    thread.start()
-    try:
+    with leases.heartbeat(renew, seconds=HEARTBEAT_SECONDS, name=f"claim {claim.outgoing_id}"):
         yield
-    finally:
-        over.set()
-        thread.join()

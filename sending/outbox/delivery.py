@@ -17,6 +17,7 @@ from django.db import DatabaseError
 from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
+from accounts import leases
 from accounts.crypto import CryptoError
 from accounts.servers.failures import ErrorClass, MailError
 from mailbox.mime.structure import read_headers
@@ -95,7 +96,7 @@ def send(claim: Claim, *, carry: Transmit = by_smtp) -> str:
 
 def _take(claim: Claim) -> DeliveryJob | Delivery:
     """Begin a try; a Delivery when it is over before a server was asked. Raises ClaimLost."""
-    with claims.short_scope(claim.organization_id):
+    with leases.short_scope(claim.organization_id):
         claims.hold(
             claim,
             State.CLAIMED,
@@ -166,7 +167,7 @@ def _hand_over(job: DeliveryJob, carry: Transmit) -> str:
 
     def on_hand_over() -> None:
         nonlocal is_handed_over
-        with claims.short_scope(job.claim.organization_id):
+        with leases.short_scope(job.claim.organization_id):
             claims.hold(job.claim, State.CLAIMED, state=State.HANDED_OVER)
         is_handed_over = True
 
@@ -197,7 +198,7 @@ def _settle(claim: Claim, found: Delivery) -> str:
     """Write down how the try ended, though the database be away for a while. Raises ClaimLost."""
     for pause in (*ASK_AGAIN, None):
         try:
-            with claims.short_scope(claim.organization_id):
+            with leases.short_scope(claim.organization_id):
                 return delivery_results.record_result(claim, found)
         except DatabaseError:
             if pause is None:

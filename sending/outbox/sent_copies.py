@@ -12,7 +12,7 @@ from typing import Final
 
 from django.db import connection, transaction
 
-from accounts import tenancy
+from accounts import leases, tenancy
 from accounts.models import MailAccount
 from mailbox import bulk_insert, labels, services
 from mailbox.models import Folder, Message
@@ -21,7 +21,7 @@ from quotas.models import LedgerEntry
 from quotas.services import OverQuota
 from sending.message import addresses
 from sending.models import Identity, OutgoingMessage
-from sending.outbox import claims, outbox
+from sending.outbox import outbox
 
 Copy = OutgoingMessage.Copy
 _TO_BE_FILED: Final = (Copy.WAITING, Copy.NO_SPACE)
@@ -46,17 +46,17 @@ ORDER BY message.id LIMIT %s"""
 
 def file_copy(organization_id: int, outgoing_id: int) -> None:
     """File the copy, unless it is there; safe to run twice. Without space for it that is noted, and no more."""
-    with claims.short_scope(organization_id):
+    with leases.short_scope(organization_id):
         outgoing = OutgoingMessage.objects.filter(pk=outgoing_id, copy__in=_TO_BE_FILED).first()
         if outgoing is None:
             return
         raw = outbox.raw_bytes(outgoing)
     prepared = bulk_insert.prepare(raw)
     try:
-        with claims.short_scope(organization_id):
+        with leases.short_scope(organization_id):
             _file(outgoing, prepared)
     except OverQuota:
-        with claims.short_scope(organization_id):
+        with leases.short_scope(organization_id):
             rows = OutgoingMessage.objects.filter(pk=outgoing_id, copy=Copy.WAITING)
             rows.update(copy=Copy.NO_SPACE)
 

@@ -9,6 +9,7 @@ from django.conf import settings as django_settings
 from django.db import connection
 
 from accounts import tenancy
+from accounts.leases import LeaseLost
 from accounts.models import MailAccount, Organization
 from accounts.servers.failures import MailError
 from fetching import tasks
@@ -287,7 +288,7 @@ def test_a17_a_session_that_died_does_not_block_its_twin_for_ever(acme, alice, u
     (claim,) = fetch_claims.claim_due(10)
     let_pass(fetch_claims.QUEUE_LEASE_SECONDS + 1)
     (second,) = fetch_claims.claim_due(10)
-    with tenancy.scope(claim.organization_id), pytest.raises(fetch_claims.LeaseLost):
+    with tenancy.scope(claim.organization_id), pytest.raises(LeaseLost):
         fetch_claims.renew(claim)
     outcomes.succeed(second)
 

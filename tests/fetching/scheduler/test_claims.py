@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts import tenancy
+from accounts.leases import LeaseLost
 from accounts.servers.failures import MailError
 from fetching.models import FetchState
 from fetching.scheduler import claims, outcomes
@@ -62,11 +63,11 @@ def test_r14_a_lease_that_ran_out_is_free_again(account, claim):
 def test_r15_an_old_token_can_do_nothing(account, claim):
     change(account, lease_until=Now() - timedelta(seconds=1), next_run_at=Now())
     (second,) = claims.claim_due(10)
-    with tenancy.scope(account.organization_id), pytest.raises(claims.LeaseLost):
+    with tenancy.scope(account.organization_id), pytest.raises(LeaseLost):
         claims.renew(claim)
-    with pytest.raises(claims.LeaseLost):
+    with pytest.raises(LeaseLost):
         outcomes.succeed(claim, more=False, waiting_messages=0, waiting_bytes=0)
-    with pytest.raises(claims.LeaseLost):
+    with pytest.raises(LeaseLost):
         outcomes.fail(claim, MailError("timeout"))
     with tenancy.scope(account.organization_id):
         claims.renew(second)
@@ -162,7 +163,7 @@ def test_a5_a_stated_delay_is_kept(account, claim):
 def test_pause_takes_the_lease_and_resume_makes_due(account, claim):
     with tenancy.scope(account.organization_id):
         claims.pause(FetchState.objects.get(account=account))
-    with tenancy.scope(account.organization_id), pytest.raises(claims.LeaseLost):
+    with tenancy.scope(account.organization_id), pytest.raises(LeaseLost):
         claims.renew(claim)
     assert claims.claim_due(10) == []
     assert claims.claim_now(account.organization_id, account.pk) is None
