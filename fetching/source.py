@@ -16,10 +16,21 @@ HEADER_LIMIT: Final = 256 * 1024  # bytes
 
 @dataclass(frozen=True, slots=True)
 class Limits(Clocks):
-    """How long and how much one session may take: seconds, and bytes. `greeting` bounds the whole greeting."""
+    """How long and how much one session may take: seconds, and bytes. `greeting` bounds the whole greeting.
+
+    `session` bounds signing in and listing, and then once more how long messages are asked for; one that is on its
+    way and comes at `slowest` bytes a second may be waited for beyond that, until `longest` is over.
+    """
 
     greeting: float = 30
     max_message: int = 150_000_000
+    slowest: float = 8 * 1024
+    longest: float = 2700
+
+    @property
+    def patience(self) -> float:
+        """Seconds of silence while a server opens, lists or tidies a mailbox, which takes some of them minutes."""
+        return 4 * self.command
 
 
 class ListedMessage(NamedTuple):
@@ -97,13 +108,19 @@ class Source(Protocol):
     """
 
     current: int | None
-    """The message that is being read, None between two; after a failure, the one that may have caused it."""
+    """The message that is being read or deleted, None between two; after a failure, the one that may have caused it."""
 
     login_delay: int | None
     """The pause in seconds the server wants between two sessions, None if it wants none."""
 
     out_of_time: bool
     """Whether `retrieve`, `tops` or `delete` left the rest for another session, this one's time being nearly over."""
+
+    window: tuple[int, int]
+    """How many replies, and about how many bytes of them, may prove out of step together; one without pipelining.
+
+    None of them can be relied on then (R21): a message is good once so many others have come after it.
+    """
 
     can_top: bool
     """Whether `top` and `tops` are worth trying: the server offers them, or does not say what it offers."""

@@ -298,6 +298,16 @@ FAILURES: dict[str, Failure] = {
         _("This message is larger than your plan allows."),
         _("It stays at the provider, where you can read it; nothing is lost."),
     ),
+    "message_withheld": _temporary(
+        ErrorClass.MESSAGE,
+        _("The server does not hand out this message."),
+        _("Mailhub asks for it again, after an hour and then ever less often; it stays at the provider."),
+    ),
+    "message_short": _temporary(
+        ErrorClass.MESSAGE,
+        _("Far less of this message came than the provider lists."),
+        _("Mailhub asks for it again, and does not delete it at the provider."),
+    ),
     "storage_full": _temporary(
         ErrorClass.QUOTA,
         _("There is no space left for new mail."),

@@ -111,6 +111,7 @@ class Transport:
         """Connect, as `accounts.servers.hosts` allows `protocol` to; plain at first."""
         self._clocks = clocks
         self._deadline = time.monotonic() + clocks.session
+        self._first_byte_by: float | None = None  # of a reply that may begin late
         self._host = address.host
         self._block = memoryview(bytearray(BLOCK))
         self._bound: float | None = None  # when the reply must be whole; None: the rate counts instead
@@ -162,15 +163,21 @@ class Transport:
 
     # ── In ──────────────────────────────────────────────────────────────────
 
-    def begin_reply(self, within: float | None = None) -> None:
+    def begin_reply(self, within: float | None = None, *, silence: float | None = None) -> None:
         """A new reply is waited for from now on.
 
         `within` bounds all of it, in seconds, whatever the other clocks but the session's say; without it
-        neither silence nor slowness is borne for long, but a large reply may take its time.
+        neither silence nor slowness is borne for long, but a large reply may take its time. `silence`: how long
+        its first byte may take, if longer than `command`.
         """
         now = time.monotonic()
         self._window_start, self._window_bytes = now, 0
         self._bound = None if within is None else now + within
+        self._first_byte_by = None if silence is None else now + silence
+
+    def extend(self, seconds: float) -> None:
+        """Let the session last at least so many seconds from now."""
+        self._deadline = max(self._deadline, time.monotonic() + seconds)
 
     def receive(self) -> memoryview:
         """What the server sent next, empty at its end; good until the next call."""
@@ -185,6 +192,8 @@ class Transport:
             raise self._impatient() from error
         except OSError as error:
             raise _lost(error) from error
+        if self._first_byte_by is not None:
+            self._first_byte_by, self._window_start = None, time.monotonic()
         self._window_bytes += size
         return self._block[:size]
 
@@ -207,6 +216,8 @@ class Transport:
         left = self._deadline - now
         if self._bound is not None:
             left = min(left, self._bound - now)
+        elif self._first_byte_by is not None:
+            left = min(left, self._first_byte_by - now)
         else:
             left = min(left, clocks.command)
             window_left = self._window_start + clocks.rate_window - now

@@ -7,11 +7,14 @@ from collections.abc import Iterable
 from accounts.servers.failures import MailError
 from accounts.servers.transport import Credentials, Transport
 from fetching.pop3.commands import Command
-from fetching.pop3.connection import NEED_DATA, Connection
+from fetching.pop3.connection import NEED_DATA, Connection, State
 from fetching.pop3.errors import LocalProtocolError, MessageTooLarge, RemoteProtocolError, UnexpectedEnd
 from fetching.pop3.events import Err, Event, MessageChunk
 from fetching.pop3.refusals import Refusal
 from fetching.source import Limits
+
+# Replies to these may need a look at every message of the mailbox, or wait for somebody else's lock.
+_SLOW = frozenset({"PASS", "APOP", "AUTH", "STAT", "UIDL", "LIST", "QUIT"})
 
 
 class Dialogue:
@@ -52,7 +55,11 @@ class Dialogue:
 
     def reply(self, within: float | None = None) -> Event:
         """The reply that is due, or its first piece; `within` bounds the wait in seconds."""
-        self.transport.begin_reply(within)
+        command = self.conn.current
+        is_slow = command is not None and (
+            command.name in _SLOW or (command.name == "CAPA" and self.conn.state is State.TRANSACTION)
+        )
+        self.transport.begin_reply(within, silence=self.limits.patience if is_slow else None)
         return self.event()
 
     def event(self) -> Event:

@@ -172,6 +172,16 @@ def is_about_session(err: Err) -> bool:
     return err.code in _BY_CODE or _LIMIT.search(err.text) is not None or "too many" in err.text.lower()
 
 
+def ends_session(err: Err) -> bool:
+    """Whether -ERR to RETR leaves nothing to ask for: a limit is reached, or we are no longer let in.
+
+    [SYS/TEMP] and [SYS/PERM] are no such thing: servers say them of the one message whose file cannot be read.
+    """
+    if err.code in ("SYS/TEMP", "SYS/PERM"):
+        return _LIMIT.search(err.text) is not None or "too many" in err.text.lower()
+    return is_about_session(err)
+
+
 def _classify(err: Err, otherwise: str) -> Refusal:
     code = _BY_CODE.get(err.code or "")
     if code is None:

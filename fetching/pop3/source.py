@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -15,6 +16,7 @@ from fetching.pop3.capabilities import Capabilities
 from fetching.pop3.commands import Command
 from fetching.pop3.dialogue import Dialogue
 from fetching.pop3.events import Err, Event, Message, MessageChunk, MessageEnd, Ok, Sizes, Stat, UniqueIds
+from fetching.pop3.steps import StepWatch
 from fetching.source import HEADER_LIMIT, Limits, ListedMessage, Listing, RetrievedMessage
 
 # How much may be asked for ahead: enough to keep a line of 50 ms busy, little enough to throw away when the
@@ -45,7 +47,14 @@ class Pop3Source:
         self._dialogue = dialogue
         self._clock = clock
         self._offered = offered
-        self._window = WINDOW if offered.pipelining and pipelining else 1
+        is_pipelined = offered.pipelining and pipelining
+        self._ahead = WINDOW if is_pipelined else 1
+        # What is asked for together, up to and with the reply that shows whether it was in step.
+        self.window = (WINDOW + 2, 2 * WINDOW_BYTES) if is_pipelined else (1, 0)
+        self._until = (
+            time.monotonic() + dialogue.transport.seconds_left
+        )  # no more is asked for soon before this
+        self._end = time.monotonic() + dialogue.limits.longest
         self._tops_are_whole = False  # seen so
         self._sizes: dict[int, int] = {}
         self._confirmed: bool | None = None  # what quit() found, None before it
@@ -108,6 +117,9 @@ class Pop3Source:
         listing = _paired(uidls, sizes)
         self._sizes = {row.number: row.size for row in listing.rows if row.size is not None}
         self._clock.done("listed", f"{len(listing.rows)} {sum(self._sizes.values())}")
+        # A server that takes minutes to open and list a mailbox has as long for its messages as any other.
+        self._dialogue.transport.extend(self._dialogue.limits.session)
+        self._until = time.monotonic() + self._dialogue.limits.session
         return listing
 
     def _is_without_uidl(self, refused: list[Err]) -> bool:
@@ -154,8 +166,33 @@ class Pop3Source:
 
     def retrieve(self, numbers: Iterable[int]) -> Iterator[RetrievedMessage]:
         """Messages by RETR, pipelined where the server allows it."""
-        for command in self._each(map(commands.retr, numbers)):
-            yield self._message(command.number)
+        order = list(numbers)
+        steps = StepWatch(order, self._sizes) if self._ahead > 1 else None
+        for place, command in enumerate(self._each(map(commands.retr, order), is_watched=True)):
+            self._wait_for_large(command.number)
+            message = self._message(command.number)
+            if message.error is None and self._is_foreign(message, steps, place):
+                message.close()
+                if steps is not None:
+                    self._dialogue.broken = True
+                    self.current = None
+                    raise MailError("protocol_error")
+                message = RetrievedMessage(command.number, error=MailError("protocol_error"))
+            yield message
+
+    def _is_foreign(self, message: RetrievedMessage, steps: StepWatch | None, place: int) -> bool:
+        """Whether it begins with a status line that is none of its own, or is the answer to another command (R21)."""
+        listed = self._sizes.get(message.number)
+        if message.size != listed and message.head(3).upper() == b"+OK":
+            return True
+        return steps is not None and steps.is_out_of_step(place, message.size)
+
+    def _wait_for_large(self, number: int) -> None:
+        # One that comes fast enough need not come within one session: else it never would (faults.md, C2).
+        size = self._sizes.get(number, 0)
+        if size > UNKNOWN_SIZE:
+            seconds = size / self._dialogue.limits.slowest
+            self._dialogue.transport.extend(min(seconds, self._end - time.monotonic()))
 
     def top(self, number: int, lines: int) -> RetrievedMessage:
         """The beginning of a message by TOP."""
@@ -165,7 +202,7 @@ class Pop3Source:
 
     def tops(self, numbers: Iterable[int], lines: int = 0) -> Iterator[RetrievedMessage]:
         """Beginnings by TOP, pipelined where the server allows it."""
-        for command in self._each(commands.top(number, lines) for number in numbers):
+        for command in self._each((commands.top(number, lines) for number in numbers), is_watched=True):
             yield self._beginning(command.number)
 
     def delete(self, numbers: Iterable[int]) -> list[int]:
@@ -173,8 +210,10 @@ class Pop3Source:
         acknowledged = []
         try:
             for command in self._each(map(commands.dele, numbers)):
+                self.current = command.number
                 if isinstance(self._dialogue.reply(), Ok):
                     acknowledged.append(command.number)
+                self.current = None
         except MailError as error:
             if error.code == "protocol_error":
                 self._say_farewell()
@@ -189,11 +228,11 @@ class Pop3Source:
             case Message():
                 retrieved = RetrievedMessage(number, len(event.data), event.data[:keep])
             case Err():
-                if refusals.is_about_session(event):
+                if refusals.ends_session(event):
                     self.current = None
                     raise self._refused(event)
                 retrieved = RetrievedMessage(
-                    number, error=MailError("protocol_error", self._dialogue.words(event))
+                    number, error=MailError("message_withheld", self._dialogue.words(event))
                 )
             case _ if keep is None:
                 retrieved = self._spool(number, event)
@@ -229,37 +268,54 @@ class Pop3Source:
             raise
         return RetrievedMessage(number, event.size, file=file)
 
-    def _each(self, wanted: Iterable[Command]) -> Iterator[Command]:
-        """Send the commands, as many ahead as allowed; yields each when its reply is the next to be read."""
+    def _each(self, wanted: Iterable[Command], *, is_watched: bool = False) -> Iterator[Command]:
+        """Send the commands, as many ahead as allowed; yields each when its reply is the next to be read.
+
+        With `is_watched` there are NOOPs among them, whose replies of one line show whether all are in step.
+        """
         self._dialogue.drain()
         drained, rest, waiting, size = self._dialogue.drained, iter(wanted), deque[Command](), 0
+        marks = [commands.noop()] if is_watched and self._ahead > 1 else []
+        is_first = True
         while True:
-            if not waiting or (len(waiting) <= self._window // 2 and size <= WINDOW_BYTES // 2):
-                batch, size = self._batch(rest, len(waiting), size)
+            if not waiting or (len(waiting) <= self._ahead // 2 and size <= WINDOW_BYTES // 2):
+                batch, size, has_ended = self._batch(rest, len(waiting), size)
+                if batch and marks:
+                    # Two at the end: a reply too many of several lines would take the place of one.
+                    is_alone = is_first and has_ended and len(batch) == 1
+                    batch = [
+                        *([] if is_first else marks),
+                        *batch,
+                        *(2 * marks if has_ended and not is_alone else []),
+                    ]
+                if batch:
+                    self._dialogue.send(batch)
+                    is_first = False
                 waiting += batch
             if not waiting:
                 return
             command = waiting.popleft()
+            if command.name == "NOOP":
+                self._dialogue.reply()
+                continue
             size -= self._cost(command)
             yield command
             if self._dialogue.drained != drained:
                 raise RuntimeError("going on after another command has thrown the rest away")
 
-    def _batch(self, rest: Iterator[Command], ahead: int, size: int) -> tuple[list[Command], int]:
-        """Send what fits into the window; returns it, and the bytes that are then on their way."""
+    def _batch(self, rest: Iterator[Command], ahead: int, size: int) -> tuple[list[Command], int, bool]:
+        """What fits into the window, the bytes that are then on their way, and whether no more will be asked for."""
         batch: list[Command] = []
-        while ahead + len(batch) < self._window and size < WINDOW_BYTES:
+        while ahead + len(batch) < self._ahead and size < WINDOW_BYTES:
             command = next(rest, None)
             if command is None:
-                break
+                return batch, size, True
             if command.number and self._is_late():
                 self.out_of_time = True
-                break
+                return batch, size, True
             batch.append(command)
             size += self._cost(command)
-        if batch:
-            self._dialogue.send(batch)
-        return batch, size
+        return batch, size, False
 
     def _cost(self, command: Command) -> int:
         if command.name == "RETR" or (command.name == "TOP" and self._tops_are_whole):
@@ -267,7 +323,7 @@ class Pop3Source:
         return 0
 
     def _is_late(self) -> bool:
-        return self._dialogue.transport.seconds_left < RESERVE * self._dialogue.limits.session
+        return self._until - time.monotonic() < RESERVE * self._dialogue.limits.session
 
     # ── The end ─────────────────────────────────────────────────────────────
 

@@ -35,7 +35,7 @@ def test_c17_at_every_step(settings, capabilities, command):
             source.delete([1])
             source.noop()
             source.stat()
-        assert source.current == (2 if command == "RETR 2" else None)
+        assert source.current == {"RETR 2": 2, "DELE 1": 1}.get(command)
         assert source.quit() is False
 
 
@@ -140,3 +140,76 @@ def test_c2_the_session_has_an_end(settings):
         with failing("timeout"):
             source.stat()
         assert time.monotonic() - started < 4
+
+
+def pause(seconds: float):
+    """A step of a script: say nothing for so long."""
+    return lambda peer: peer.stopping.wait(seconds)
+
+
+LISTED = [
+    expect(b"UIDL"),
+    send(b"+OK\r\n1 a\r\n.\r\n"),
+    expect(b"LIST"),
+    send(b"+OK\r\n1 200000\r\n.\r\n"),
+]
+
+
+@pytest.mark.parametrize("step", ["PASS", "UIDL", "LIST", "QUIT"])
+def test_c2_a_mailbox_that_takes_long_to_open_list_or_tidy(settings, step):
+    """One silence longer than any other command is allowed."""
+    limits = Limits(command=0.2, session=PATIENCE)
+    server = MailboxServer([letter(1)], capabilities=["USER", "UIDL"])
+    server.faults.on_command = lambda peer_session, said: (
+        said.startswith(step) and peer_session.peer.stopping.wait(0.4)
+    )
+    with server, session(settings, server, limits=limits) as source:
+        assert len(source.listing().rows) == 1
+        assert source.delete([1]) == [1]
+        assert source.quit()
+
+
+def test_c2_a_listing_that_has_begun_must_go_on(settings):
+    limits = Limits(command=0.2, session=PATIENCE)
+    script = [*signed_in(), expect(b"UIDL"), pause(0.4), send(b"+OK\r\n1 a\r\n"), stall()]
+    with (
+        ScriptedServer(script) as server,
+        session(settings, server, limits=limits) as source,
+        failing("too_slow"),
+    ):
+        source.listing()
+
+
+LARGE = [
+    expect(b"RETR 1"),
+    send(b"+OK\r\n" + b"x" * 100_000),
+    pause(0.8),
+    send(b"x" * 99_998 + b"\r\n.\r\n"),
+]
+
+
+@pytest.mark.parametrize(("slowest", "comes"), [(50_000, True), (1_000_000, False)])
+def test_c2_a_large_message_may_outlast_the_session_if_it_comes_fast_enough(settings, slowest, comes):
+    limits = Limits(command=PATIENCE, session=0.6, slowest=slowest)
+    with (
+        ScriptedServer([*signed_in(), *LISTED, *LARGE, stall()]) as server,
+        session(settings, server, limits=limits) as source,
+    ):
+        source.listing()
+        if comes:
+            (found,) = source.retrieve([1])
+            assert found.size == 200_000
+        else:
+            with failing("too_slow"):
+                list(source.retrieve([1]))
+
+
+def test_c2_even_a_large_message_has_an_end(settings):
+    limits = Limits(command=PATIENCE, session=0.3, slowest=1, longest=0.5)
+    with (
+        ScriptedServer([*signed_in(), *LISTED, *LARGE[:2], stall()]) as server,
+        session(settings, server, limits=limits) as source,
+    ):
+        source.listing()
+        with failing("too_slow"):
+            list(source.retrieve([1]))
