@@ -20,7 +20,7 @@ from fetching.scheduler import claims
 
 State = RemoteMessage.State
 # What a person may have fetched after all. What has vanished comes by itself if it is ever listed again.
-RETRIABLE = (State.QUARANTINED, State.SKIPPED)
+RETRIABLE = (State.QUARANTINED, State.SHORT, State.SKIPPED)
 
 
 def start_account(account: MailAccount) -> None:
@@ -111,7 +111,7 @@ def retry(account: MailAccount, rows: QuerySet[RemoteMessage]) -> int:
     """Another try for messages that were set aside or passed over, at the next fetch; returns how many."""
     with transaction.atomic():
         count = rows.filter(account=account, state__in=RETRIABLE).update(
-            state=State.LISTED, failures=0, error_code="", error_text=""
+            state=State.LISTED, failures=0, retry_at=None, error_code="", error_text=""
         )
         if count:
             claims.look_again(account.pk)

@@ -11,7 +11,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from accounts.providers import lookup
-from fetching.engine import fingerprints, ledger
+from fetching.engine import adoption, fingerprints, ledger, reused_names
 from fetching.engine.ledger import Difference, Remote
 from fetching.engine.session import Session
 from fetching.models import FetchRules, FetchState, RemoteMessage
@@ -46,7 +46,7 @@ def snapshot_of(session: Session, listing: Listing) -> MailboxSnapshot:
     rows = listing.rows
     if listing.damaged or any(row.size is None or row.uidl is None for row in rows):
         return MailboxSnapshot()
-    if [row.number for row in rows] != list(range(1, len(rows) + 1)):
+    if [row.number for row in rows] != list(range(1, len(rows) + 1)) or reused_names.are_numbers(listing):
         return MailboxSnapshot()
     size = sum(row.size or 0 for row in rows)
     return MailboxSnapshot(len(rows), size, rows[-1].uidl if rows else None, _digest(session, rows))
@@ -72,13 +72,17 @@ def plan(session: Session, listing: Listing, now: MailboxSnapshot) -> None:
         is_reset, skips = session.difference.is_reset, session.job.skip_before is not None
         adopts = is_reset and not session.job.deletes
         judges = skips and (session.job.is_first or is_reset)
-        if not adopts and not judges:
+        session.has_numbers_as_names = reused_names.are_numbers(listing)
+        doubts = bool(session.difference.resized) or session.has_numbers_as_names
+        if not adopts and not judges and not doubts:
             _choose(session)
             return
     if adopts:
         _adopt(session)
     if judges:
         _skip_old(session)
+    if doubts:
+        reused_names.settle(session)
     with session.transaction():
         _choose(session)
 
@@ -105,11 +109,10 @@ def _named(session: Session, listing: Listing) -> Listing:
 def _headers(session: Session, numbers: list[int]) -> Iterator[tuple[int, bytes]]:
     if not session.source.can_top:
         return
-    with session.heartbeat():
-        for item in session.source.tops(numbers):
-            with item:
-                if item.error is None:
-                    yield item.number, item.data
+    for item in session.source.tops(numbers):
+        with item:
+            if item.error is None:
+                yield item.number, item.data
 
 
 # ── What is new ─────────────────────────────────────────────────────────────
@@ -191,15 +194,15 @@ def _skip_old(session: Session) -> None:
 def _adopt(session: Session) -> None:
     """Know mail again whose server has renamed it, by headers and sizes, without fetching it (U8)."""
     with session.transaction():
-        sizes = ledger.missing_sizes(session.job.account_id)
+        sizes = adoption.missing_sizes(session.job.account_id)
     candidates = {remote.number: remote for remote in session.difference.fresh if remote.size in sizes}
     told = {
         candidates[number].row: digest
         for number, header in _headers(session, list(candidates))
-        if (digest := fingerprints.header_digest(header))
+        if (digest := fingerprints.unique_digest(header))
     }
     with session.transaction():
-        known = ledger.adopt(session.job.account_id, told)
+        known = adoption.adopt(session.job.account_id, told)
         session.difference.kept += _leave_out(session, known)
 
 
@@ -218,6 +221,8 @@ def _choose(session: Session) -> None:
     if not wanted:
         return
     wanted.sort(key=lambda remote: remote.number, reverse=job.is_first and job.newest_first)
+    # What failed before comes last: should it break the line again, the others are here.
+    wanted.sort(key=lambda remote: remote.troubles)
     left = session.free_space()
     fits: list[Remote] = []
     for remote in wanted:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections import deque
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from django.db.models import F, Q
+from django.db.models import Q
 
 from accounts.leases import LeaseLost
 from accounts.servers.failures import MailError
-from fetching.engine import fingerprints, ledger
+from fetching.engine import adoption, failed_messages, fingerprints, ledger
 from fetching.engine.bounded_queue import BoundedQueue, QueueStopped
+from fetching.engine.failed_messages import REFUSED_IN_A_ROW, FailedMessage
 from fetching.engine.ledger import Remote
 from fetching.engine.session import Session
 from fetching.models import RemoteMessage
@@ -27,17 +29,26 @@ BATCH_MESSAGES = 200
 BATCH_BYTES = 16 * 1024 * 1024
 BATCH_SECONDS = 1.0  # so that a slow server's messages appear as they come
 QUEUE_BYTES = 32 * 1024 * 1024
-QUARANTINE_AFTER = 3
+# Below this share of its listed size a message is not believed to be whole.
+WHOLE_SHARE = 0.5
+# An error line that a server sends as a message is no longer than this.
+ERROR_LINE_BYTES = 600
+# In so many sessions a message that comes much shorter than listed is asked for again; then it is stored as it comes.
+SHORT_TRIES = 2
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedMessage:
-    """A message in the queue: prepared, or refused by the server with `error`. `header` is its header's digest."""
+    """A message in the queue: prepared, or refused by the server with `error`. `header` is its header's digest.
+
+    `is_short`: far less came than was listed, time and again.
+    """
 
     remote: Remote
     incoming: Incoming | None
     header: bytes | None = None
     error: MailError | None = None
+    is_short: bool = False
 
 
 def download_messages(session: Session) -> None:
@@ -45,40 +56,50 @@ def download_messages(session: Session) -> None:
     wanted = session.difference.wanted
     if not wanted:
         return
-    queue: BoundedQueue[PreparedMessage] = BoundedQueue(QUEUE_BYTES)
-    reader = threading.Thread(target=_read, args=(session.source, wanted, queue), daemon=True)
-    reader.start()
+    reader = Reader(session.source, wanted)
+    thread = threading.Thread(target=reader.run, daemon=True)
+    thread.start()
+    failed: list[FailedMessage] = []
     arrived = 0
     try:
-        for batch in queue.batches(
+        for batch in reader.queue.batches(
             items=BATCH_MESSAGES, size=BATCH_BYTES, seconds=BATCH_SECONDS, idle=claims.HEARTBEAT_SECONDS
         ):
             _take(session, batch)
+            failed += [FailedMessage(ready.remote, ready.error) for ready in batch if ready.error]
             arrived += len(batch)
-    except MailError:
-        _suspect(session)
+    except MailError as error:
+        failed_messages.note(session, failed + _culprits(session, error))
+        session.note_broken_line(asked=len(wanted))
         raise
     except BaseException:
-        queue.stop()
+        reader.queue.stop()
         session.source.close()  # wakes a reader that waits for the server
         raise
     finally:
-        reader.join(timeout=session.limits.connect)
+        thread.join(timeout=session.limits.connect)
     # A source stops asking shortly before the session's time is over; the rest is the next session's.
-    session.outcome.more = arrived < len(wanted)
+    session.outcome.more = arrived < len(wanted) and (not reader.gave_up or len(failed) < arrived)
+    _judge(session, failed, arrived - len(failed), gave_up=reader.gave_up)
+
+
+def _judge(session: Session, failed: list[FailedMessage], arrived: int, *, gave_up: bool) -> None:
+    """Note what did not come; raises MailError when it is the server that hands out nothing."""
+    refuses = gave_up and failed_messages.server_refuses(failed, arrived)
+    failed_messages.note(session, failed, is_own_fault=not refuses)
+    if refuses:
+        raise MailError("server_busy", failed[-1].error.server_text)
 
 
 # ── Storing ─────────────────────────────────────────────────────────────────
 def _take(session: Session, batch: Sequence[PreparedMessage]) -> None:
-    refused = [ready for ready in batch if ready.error]
     while True:
         try:
             with session.transaction():
-                _note_refused(session, refused)
                 _store(session, [ready for ready in batch if ready.incoming])
             return
         except OverQuota:  # the transaction is rolled back; keep what fits and try again
-            batch, refused = _cut(session, batch), []
+            batch = _cut(session, batch)
 
 
 def _store(session: Session, batch: Sequence[PreparedMessage]) -> None:
@@ -104,8 +125,12 @@ def _store(session: Session, batch: Sequence[PreparedMessage]) -> None:
     messages = [known[digest] for digest in digests]
     headers = [ready.header for ready in batch]
     at_once = job.deletes and job.delete_policy == "after_storing"
-    if ledger.mark_stored(rows, messages, digests, headers, delete=at_once) != len(rows):
+    short = {ready.remote.row for ready in batch if ready.is_short}
+    if ledger.mark_stored(rows, messages, digests, headers, delete=at_once, short=short) != len(rows):
         raise LeaseLost
+    if len(fresh) < len(batch):
+        adoption.keep_stored_at(job.account_id, rows)
+    session.has_progress = True
     _count(session, fresh.values(), repeated=len(batch) - len(fresh))
 
 
@@ -148,50 +173,89 @@ def _cut(session: Session, batch: Sequence[PreparedMessage]) -> list[PreparedMes
 
 
 # ── What did not come ───────────────────────────────────────────────────────
-def _suspect(session: Session) -> None:
-    """The line broke while this message came: after three sessions that end so it is set aside (R7)."""
+def _culprits(session: Session, error: MailError) -> list[FailedMessage]:
+    """The message that was on its way when the line broke: after three sessions that end so it is set aside (R7)."""
     number = session.source.current
-    culprits = [remote for remote in session.difference.wanted if remote.number == number]
-    with session.transaction():
-        lost = MailError("connection_lost")
-        _note_refused(session, [PreparedMessage(remote, None, error=lost) for remote in culprits])
+    lost = MailError(error.code if error.code == "message_too_large" else "connection_lost")
+    return [FailedMessage(remote, lost) for remote in session.difference.wanted if remote.number == number]
 
 
-def _note_refused(session: Session, refused: Sequence[PreparedMessage]) -> None:
-    session.has_failures = session.has_failures or bool(refused)
-    for ready in refused:
-        assert ready.error is not None
-        rows = RemoteMessage.objects.filter(pk=ready.remote.row)
-        rows.update(
-            failures=F("failures") + 1, error_code=ready.error.code, error_text=ready.error.server_text
-        )
-        rows.filter(failures__gte=QUARANTINE_AFTER).update(state=RemoteMessage.State.QUARANTINED)
+def _is_whole(listed: int, item: RetrievedMessage) -> bool:
+    """Whether about as much came as was listed, in bytes; sizes in lists may be a little wrong (U19)."""
+    if not listed or item.size == listed:
+        return True
+    if item.size < ERROR_LINE_BYTES and item.head(4).upper() == b"-ERR":
+        return False
+    return item.size >= WHOLE_SHARE * listed
 
 
 # ── Reading ─────────────────────────────────────────────────────────────────
-def _read(source: Source, wanted: Sequence[Remote], queue: BoundedQueue[PreparedMessage]) -> None:
-    """The reader's thread: retrieve and prepare until all is in the queue. Touches no database."""
-    try:
-        by_number = {remote.number: remote for remote in wanted}
-        for ready in _ready(source.retrieve([remote.number for remote in wanted]), by_number):
-            queue.put(ready, ready.incoming.weight if ready.incoming else 0)
-        queue.end()
-    except QueueStopped:
-        pass
-    except BaseException as error:  # whatever it was, the storing side must hear of it
-        queue.end(error)
+class Reader:
+    """Retrieves and prepares in a thread of its own until all is in the queue. Touches no database.
+
+    `gave_up`: the server refused so many in a row that no more were asked for.
+    """
+
+    def __init__(self, source: Source, wanted: Sequence[Remote]) -> None:
+        self.queue: BoundedQueue[PreparedMessage] = BoundedQueue(QUEUE_BYTES)
+        self.gave_up = False
+        self._source = source
+        self._wanted = wanted
+        # What would not count should the replies prove out of step; empty without pipelining.
+        self._held: deque[tuple[PreparedMessage, int]] = deque()
+        self._held_bytes = 0
+
+    def run(self) -> None:
+        """The thread."""
+        try:
+            try:
+                self._retrieve()
+            except MailError as error:
+                # A reply that never came shifts all before it, as one too many does.
+                if error.code not in ("protocol_error", "timeout"):
+                    self._release(0, 0)
+                raise
+            self._release(0, 0)
+            self.queue.end()
+        except QueueStopped:
+            pass
+        except BaseException as error:  # whatever it was, the storing side must hear of it
+            self.queue.end(error)
+
+    def _retrieve(self) -> None:
+        by_number = {remote.number: remote for remote in self._wanted}
+        messages, size = self._source.window
+        refused = 0
+        for item in self._source.retrieve([remote.number for remote in self._wanted]):
+            ready = _prepared(by_number[item.number], item)
+            came = max(item.size, ready.remote.size)
+            self._held.append((ready, came))
+            self._held_bytes += came
+            self._release(messages - 1, size)
+            refused = refused + 1 if ready.error and ready.error.code == "message_withheld" else 0
+            if refused == REFUSED_IN_A_ROW:
+                self.gave_up = True
+                return
+
+    def _release(self, messages: int, size: int) -> None:
+        """Hand on all but the last `messages`, or the last ones of `size` bytes together."""
+        held = self._held
+        while held and (len(held) > messages or self._held_bytes - held[0][1] > size):
+            ready, came = held.popleft()
+            self._held_bytes -= came
+            self.queue.put(ready, ready.incoming.weight if ready.incoming else 0)
 
 
-def _ready(retrieved: Iterator[RetrievedMessage], by_number: dict[int, Remote]) -> Iterator[PreparedMessage]:
-    for item in retrieved:
-        remote = by_number[item.number]
-        if item.error is not None:
-            yield PreparedMessage(remote, None, error=item.error)
-        elif item.file is None:
-            yield PreparedMessage(
-                remote, bulk_insert.prepare(item.data), fingerprints.header_digest(item.data)
-            )
-        else:
-            header = fingerprints.header_digest(item.file.read(HEADER_LIMIT))
-            item.file.seek(0)
-            yield PreparedMessage(remote, bulk_insert.prepare_file(item.file), header)
+def _prepared(remote: Remote, item: RetrievedMessage) -> PreparedMessage:
+    if item.error is not None:
+        return PreparedMessage(remote, None, error=item.error)
+    is_whole = _is_whole(remote.size, item)
+    header = fingerprints.header_digest(item.head(HEADER_LIMIT))
+    if not is_whole and (header is None or remote.failures < SHORT_TRIES):
+        item.close()
+        # Without even a header it is no message at all.
+        return PreparedMessage(
+            remote, None, error=MailError("message_short" if header else "message_withheld")
+        )
+    incoming = bulk_insert.prepare(item.data) if item.file is None else bulk_insert.prepare_file(item.file)
+    return PreparedMessage(remote, incoming, header, is_short=not is_whole)

@@ -18,20 +18,28 @@ from mailbox.mime.headers import read_date
 _FIELD: Final = re.compile(rb"([!-9;-~]++)[ \t]*+:((?:[^\n]*+\n[ \t])*+[^\n]*+)(?:\n|\Z)")
 _MBOX_LINE: Final = re.compile(rb">?From [^\n]*\n")
 _TOLD: Final = (b"message-id", b"date", b"from", b"to", b"subject")
+_TOLD_WITHOUT_ID: Final = (b"received", *_TOLD[1:])
 
 
 def header_digest(header: bytes) -> bytes | None:
     """
-    The sha256 of the fields that a server hands on unchanged; None without a Message-ID, which alone tells two
-    letters of one template apart.
+    The sha256 of the fields that a server hands on unchanged; None when nothing in them tells this message from others.
 
-    Takes a whole message or what TOP 0 brought. How the fields are folded makes no difference.
+    Takes a whole message or what TOP 0 brought. How the fields are folded makes no difference. Without a Message-ID
+    it is good enough to find other mail under a name, but two letters of one template may share it.
     """
-    fields = _fields(header, _TOLD)
-    if not fields.get(b"message-id"):
+    fields = _fields(header, (b"received", *_TOLD))
+    told = _TOLD if fields.get(b"message-id") else _TOLD_WITHOUT_ID
+    if not (fields.get(b"message-id") or fields.get(b"date") or fields.get(b"received")):
         return None
-    told = [name + b":" + fields[name] + b"\n" for name in _TOLD if name in fields]
-    return hashlib.sha256(b"".join(told)).digest()
+    return hashlib.sha256(
+        b"".join(name + b":" + fields[name] + b"\n" for name in told if name in fields)
+    ).digest()
+
+
+def unique_digest(header: bytes) -> bytes | None:
+    """The same, None without a Message-ID, which alone tells two letters of one template apart."""
+    return header_digest(header) if _fields(header, (b"message-id",)).get(b"message-id") else None
 
 
 def received_at(header: bytes) -> datetime | None:

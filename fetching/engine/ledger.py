@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import psycopg
@@ -17,20 +17,31 @@ from fetching.source import ListedMessage, Listing
 
 State = RemoteMessage.State
 # The message is with us: never fetched again.
-KEPT = frozenset({State.STORED, State.DELETE_WANTED, State.DELE_SENT, State.GONE})
+KEPT = frozenset({State.STORED, State.DELETE_WANTED, State.DELE_SENT, State.GONE, State.SHORT})
+# The code of one that came much shorter than it is listed.
+SHORT_CODE = "message_short"
 # A reset of all identifiers is suspected when of more than so many only this share is still listed.
 RESET_FROM, RESET_SHARE = 10, 0.1
 # Worth another try in each run.
-OPEN = frozenset({State.LISTED, State.OVER_QUOTA, State.VANISHED})
+OPEN = frozenset({State.LISTED, State.OVER_QUOTA, State.VANISHED, State.QUARANTINED})
 
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A message on the server now: its number in this session and its ledger row."""
+    """A message on the server now: its number in this session and its ledger row; `size` is as listed, 0 if it is not.
+
+    `troubles` is 0 for one that nothing is known against, else one more than the sessions in which it failed.
+    """
 
     number: int
     row: int
     size: int
+    troubles: int = 0
+
+    @property
+    def failures(self) -> int:
+        """In how many sessions it failed while others came."""
+        return max(0, self.troubles - 1)
 
 
 @dataclass(slots=True)
@@ -39,6 +50,8 @@ class Difference:
 
     wanted: list[Remote] = field(default_factory=list)
     kept: list[Remote] = field(default_factory=list)
+    # With us under this name, and listed with another size now: it may be other mail (U7).
+    resized: list[Remote] = field(default_factory=list)
     # On the server now, and larger than what may come.
     too_big: list[Remote] = field(default_factory=list)
     # Of the wanted those that this listing shows for the first time.
@@ -102,9 +115,11 @@ def _judged(
     """What is to be done with each message that is listed; all of them have rows by now, `fresh` ones since now."""
     difference = Difference()
     for key, (number, size) in listed.items():
-        row, state, *_, is_verified = known[key]
-        remote = Remote(number, row, size)
-        if state in KEPT and (is_verified or not verify):
+        row, state, known_size, _, is_verified, troubles = known[key]
+        remote = Remote(number, row, size, troubles)
+        if state in KEPT and size and known_size and size != known_size:
+            difference.resized.append(remote)
+        elif state in KEPT and (is_verified or not verify):
             difference.kept.append(remote)
         elif state in KEPT:
             difference.wanted.append(remote)
@@ -133,6 +148,7 @@ class KnownMessage(NamedTuple):
     is_missing: bool
     # By its bytes; False for a stored one that is known by its header alone.
     is_verified: bool = True
+    troubles: int = 0  # see Remote
 
     @property
     def is_expected(self) -> bool:
@@ -191,8 +207,12 @@ def _known(account_id: int, uidls: Collection[bytes] | None = None) -> dict[Key,
     # Below Django's cursor: a hundred thousand rows are read at once here, and binary ones cost half.
     with psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(
-            "SELECT uidl, occurrence, id, state, coalesce(size, 0), missing_since IS NOT NULL,"
-            " sha256 IS NOT NULL OR state = 'gone' FROM fetching_remotemessage WHERE account_id = %s"
+            "SELECT uidl, occurrence, id,"
+            # What was set aside and rests is not what a listing is about.
+            " CASE WHEN retry_at > statement_timestamp() THEN 'resting' ELSE state END, coalesce(size, 0),"
+            " missing_since IS NOT NULL, sha256 IS NOT NULL OR state = 'gone',"
+            " CASE WHEN error_code = '' AND failures = 0 THEN 0 ELSE failures + 1 END"
+            " FROM fetching_remotemessage WHERE account_id = %s"
             + (" AND uidl = ANY(%s::bytea[])" if uidls is not None else ""),
             [account_id] if uidls is None else [account_id, list(uidls)],
             binary=True,
@@ -238,7 +258,9 @@ def _note_missing(account_id: int, known: dict[Key, KnownMessage], listed: Set[K
     returned = [row.row for key, row in known.items() if key in listed and not row.is_expected]
     if returned:
         back = rows.filter(pk__in=returned)
-        back.filter(state=State.GONE).update(state=State.STORED)
+        gone = back.filter(state=State.GONE)
+        gone.filter(error_code=SHORT_CODE).update(state=State.SHORT)
+        gone.update(state=State.STORED)
         back.update(missing_since=None)
 
 
@@ -259,22 +281,29 @@ def mark_stored(
     headers: Sequence[bytes | None],
     *,
     delete: bool,
+    short: Set[int] = frozenset(),
 ) -> int:
     """Note the batch as stored, in one transaction with the messages; returns how many rows took it.
 
-    `digests` are of the bytes, `headers` of the headers.
+    `digests` are of the bytes, `headers` of the headers. `short` are the rows of those that came much shorter than
+    listed, which are never deleted.
 
     Fewer than given means that another worker stored one of them first: the caller must roll back.
     """
     with psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(
-            "UPDATE fetching_remotemessage AS remote SET state = %s, stored_at = now(), message_id = new.message,"
-            " sha256 = new.digest, header_sha256 = new.header, error_code = '', error_text = ''"
+            "UPDATE fetching_remotemessage AS remote SET state = CASE WHEN new.row = ANY(%s) THEN 'short' ELSE %s END,"
+            " stored_at = now(), message_id = new.message, sha256 = new.digest, header_sha256 = new.header,"
+            " failures = 0, retry_at = NULL, error_text = '',"
+            " error_code = CASE WHEN new.row = ANY(%s) THEN 'message_short' ELSE '' END"
             " FROM unnest(%s::int8[], %s::int8[], %s::bytea[], %s::bytea[]) AS new (row, message, digest, header)"
-            " WHERE remote.id = new.row AND (remote.state IN ('listed', 'over_quota', 'vanished', 'too_big')"
+            " WHERE remote.id = new.row"
+            " AND (remote.state IN ('listed', 'over_quota', 'vanished', 'too_big', 'quarantined')"
             "   OR remote.sha256 IS NULL AND remote.state IN ('stored', 'delete_wanted', 'dele_sent'))",
             [
+                list(short),
                 str(State.DELETE_WANTED if delete else State.STORED),
+                list(short),
                 list(rows),
                 list(message_ids),
                 list(digests),
@@ -282,33 +311,6 @@ def mark_stored(
             ],
         )
         return cursor.rowcount
-
-
-def adopt(account_id: int, headers: dict[int, bytes]) -> set[int]:
-    """Take fresh rows for messages that are stored, when the server has renamed its mail (U8); returns which.
-
-    `headers` has their headers' digests. A row is taken for the only one that went missing with the same header and
-    the same size; its bytes stay unknown, so it is fetched before anything is deleted because of it.
-    """
-    if not headers:
-        return set()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "WITH told AS (SELECT id, header FROM unnest(%s::int8[], %s::bytea[]) AS told (id, header)),"
-            " pairs AS (SELECT fresh.id, min(old.message_id) AS message_id, told.header"
-            "   FROM told JOIN fetching_remotemessage AS fresh ON fresh.id = told.id"
-            "   JOIN fetching_remotemessage AS old ON old.account_id = fresh.account_id AND old.size = fresh.size"
-            "     AND old.header_sha256 = told.header AND old.missing_since IS NOT NULL AND old.sha256 IS NOT NULL"
-            "   WHERE fresh.account_id = %s AND fresh.state = 'listed'"
-            "   GROUP BY fresh.id, told.header HAVING count(DISTINCT old.sha256) = 1)"
-            " UPDATE fetching_remotemessage AS remote SET state = 'stored', stored_at = now(),"
-            " message_id = pairs.message_id, header_sha256 = pairs.header"
-            " FROM pairs WHERE remote.id = pairs.id AND NOT EXISTS ("
-            "   SELECT FROM pairs AS other WHERE other.header = pairs.header AND other.id <> pairs.id)"
-            " RETURNING remote.id",
-            [list(headers), list(headers.values()), account_id],
-        )
-        return {row for (row,) in cursor.fetchall()}
 
 
 def doubt(rows: Iterable[int]) -> None:
@@ -324,11 +326,29 @@ def doubt(rows: Iterable[int]) -> None:
         )
 
 
-def missing_sizes(account_id: int) -> set[int]:
-    """Sizes of stored messages that are no longer listed and whose headers are known."""
-    rows = RemoteMessage.objects.filter(account=account_id, missing_since__isnull=False, sha256__isnull=False)
-    sizes = rows.exclude(header_sha256=None).values_list("size", flat=True).distinct()
-    return {size for size in sizes if size is not None}
+def remember_sizes(remotes: Iterable[Remote]) -> None:
+    """The server lists known mail with other sizes than before."""
+    sizes = {remote.row: remote.size for remote in remotes}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE fetching_remotemessage AS remote SET size = new.size"
+            " FROM unnest(%s::int8[], %s::int8[]) AS new (id, size) WHERE remote.id = new.id",
+            [list(sizes), list(sizes.values())],
+        )
+
+
+def begin_anew(organization_id: int, account_id: int, remotes: Sequence[Remote]) -> list[Remote]:
+    """Give these messages fresh rows under their names, because they may be other mail than it was (U7).
+
+    They are to be fetched; their bytes then tell whether they are known.
+    """
+    rows = RemoteMessage.objects.filter(pk__in=[remote.row for remote in remotes])
+    keys = {row: (bytes(uidl), number) for row, uidl, number in rows.values_list("pk", "uidl", "occurrence")}
+    doubt(keys)
+    fresh = [(keys[remote.row], remote.size) for remote in remotes]
+    _insert(organization_id, account_id, fresh, State.LISTED)
+    known = _known(account_id, {uidl for uidl, _ in keys.values()})
+    return [replace(remote, row=known[keys[remote.row]].row, troubles=0) for remote in remotes]
 
 
 def mark(rows: Sequence[int], state: str, *, error_code: str = "", error_text: str = "") -> None:

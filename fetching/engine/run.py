@@ -12,9 +12,12 @@ import logging
 import time
 from dataclasses import replace
 
+from django.db import IntegrityError
+
 from accounts import leases
 from accounts.crypto import CryptoError
 from accounts.leases import LeaseLost
+from accounts.models import MailAccount
 from accounts.providers import lookup
 from accounts.servers.failures import MailError
 from fetching.engine import diff, download, remote_delete
@@ -61,7 +64,9 @@ def fetch(
 
 def _run(session: Session, started: float) -> None:
     try:
-        seen = _talk(session)
+        # A server may take minutes for one answer, wherever that is.
+        with session.heartbeat():
+            seen = _talk(session)
         _succeed(session, seen, time.monotonic() - started)
     except LeaseLost:
         _close(session, FetchRun.State.INTERRUPTED)
@@ -76,8 +81,8 @@ def _run(session: Session, started: float) -> None:
 
 def _talk(session: Session) -> MailboxSnapshot | None:
     """The conversation; returns the mailbox as it was listed, None if it need not be listed."""
-    session.open()
     try:
+        session.open()
         if diff.nothing_new(session):
             session.outcome.unchanged = True
             session.outcome.listed = (session.job.seen and session.job.seen.messages) or 0
@@ -94,7 +99,8 @@ def _talk(session: Session) -> MailboxSnapshot | None:
         session.source.quit()
         return seen
     finally:
-        session.source.close()  # the one that is open now, which may be a later one than the first
+        if session.is_open:
+            session.source.close()  # the one that is open now, which may be a later one than the first
 
 
 def _has_room(session: Session) -> bool:
@@ -140,21 +146,30 @@ def _close(session: Session, state: str, error: MailError | None = None) -> None
     session.outcome.state = str(state)
     if error is not None:
         session.outcome.error = error.code
-    with leases.short_scope(session.job.organization_id):
-        session.begin_run()
-        run_log.close_run(
-            session.run_id,
-            state,
-            error_code=error.code if error else "",
-            error_text=error.server_text if error else "",
-        )
+    try:
+        with leases.short_scope(session.job.organization_id):
+            if not MailAccount.objects.filter(pk=session.job.account_id).exists():
+                return
+            session.begin_run()
+            run_log.close_run(
+                session.run_id,
+                state,
+                error_code=error.code if error else "",
+                error_text=error.server_text if error else "",
+            )
+    except IntegrityError:  # deleted in this very moment: there is nobody left to read it
+        logger.info("account %d was deleted while its session ended", session.job.account_id)
 
 
 def _fail(session: Session, error: MailError) -> None:
     _close(session, FetchRun.State.FAILED, error)
     try:
         session.outcome.stopped, session.outcome.following = outcomes.fail(
-            session.job.claim, error, hand_over=session.hand_over
+            session.job.claim,
+            error,
+            has_progress=session.has_progress,
+            pause=_pause(session.job, session.source) if session.is_open else 0,
+            hand_over=session.hand_over,
         )
     except LeaseLost:
         logger.info("account %d changed hands while failing", session.job.account_id)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from django.db.models.functions import Now
 
 from accounts import leases
 from accounts.servers.transport import Credentials, ServerAddress
 from fetching.engine.ledger import Difference, Remote
+from fetching.models import FetchState
 from fetching.scheduler import claims, run_log
 from fetching.scheduler.claims import Claim
 from fetching.scheduler.job import FetchJob
+from fetching.scheduler.outcomes import LOCKSTEP_SECONDS
 from fetching.source import Limits, Source
 from quotas.models import StorageMeter
 
@@ -51,6 +56,8 @@ class Session:
     waiting: list[Remote] = field(default_factory=list)  # no space for these
     held_back: int = 0  # wanted, but more than one cycle may bring
     has_failures: bool = False  # the server refused something, so a later session must ask again
+    has_progress: bool = False  # something was stored or deleted
+    has_numbers_as_names: bool = False  # the server's identifiers are its messages' numbers
 
     def open(self) -> None:
         """Connect and sign in. Raises MailError."""
@@ -75,14 +82,39 @@ class Session:
             with self.transaction():
                 pass
 
-        # Closing the source wakes the one that waits.
+        # Closing the source wakes the one that waits; one that is still connecting ends by its own clocks.
         with leases.heartbeat(
             renew,
             seconds=claims.HEARTBEAT_SECONDS,
             name=f"lease {self.job.account_id}",
-            on_lost=lambda: self.source.close(),
+            on_lost=self._hang_up,
         ):
             yield
+
+    def _hang_up(self) -> None:
+        if self.is_open:
+            self.source.close()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there has been a connection."""
+        return hasattr(self, "source")
+
+    def note_broken_line(self, *, asked: int) -> None:
+        """The line broke after so many commands: if replies were under way in a row, never again for a while (R21)."""
+        if self.source.window[0] == 1 or asked < 2:
+            return
+        self.job = replace(self.job, pipelining=False)
+        with self.transaction():
+            FetchState.objects.filter(account=self.job.account_id).update(
+                lockstep_until=Now() + timedelta(seconds=LOCKSTEP_SECONDS)
+            )
+
+    def want(self, remotes: Sequence[Remote]) -> None:
+        """Fetch these too. Within a transaction."""
+        self.difference.wanted += remotes
+        size = sum(remote.size for remote in remotes)
+        run_log.add_counts(self.run_id, wanted=len(remotes), wanted_bytes=size)
 
     def free_space(self) -> int:
         """Bytes the organization's plan has left. Within a transaction."""

@@ -23,6 +23,7 @@ class RemoteMessage(TenantModel):
         DELETE_WANTED = "delete_wanted", _("Stored, to be deleted at the provider")
         DELE_SENT = "dele_sent", _("Stored, deletion not confirmed yet")
         GONE = "gone", _("Stored, no longer at the provider")
+        SHORT = "short", _("Stored, much shorter than the provider lists it")
         TOO_BIG = "too_big", _("Too big")
         OVER_QUOTA = "over_quota", _("Waiting for space")
         QUARANTINED = "quarantined", _("Set aside after repeated failures")
@@ -51,6 +52,8 @@ class RemoteMessage(TenantModel):
     sender = models.CharField(max_length=200, blank=True)
     subject = models.CharField(max_length=200, blank=True)
     failures = models.PositiveSmallIntegerField(default=0)
+    # One that was set aside rests until then; NULL: it is asked for again with the next fetch.
+    retry_at = models.DateTimeField(null=True)
     error_code = models.CharField(max_length=40, blank=True)
     error_text = models.CharField(max_length=200, blank=True)
 

@@ -54,6 +54,8 @@ class FetchState(TenantModel):
     last_success_at = models.DateTimeField(null=True)
     paused_since = models.DateTimeField(null=True)
     first_fetch_done = models.BooleanField(default=False)
+    # The line broke while replies were under way in a row: one command at a time until then (R21).
+    lockstep_until = models.DateTimeField(null=True)
     error_code = models.CharField(max_length=40, blank=True)
     error_text = models.CharField(max_length=200, blank=True)
     failures = models.PositiveIntegerField(default=0)

@@ -37,9 +37,10 @@ class FetchJob:
     """One account as it was when its session began.
 
     `max_message` is in bytes, the smaller of the owner's and the plan's. `pipelining` is False for a server that was
-    out of step lately. `seen` is how the mailbox looked when nothing was left to do, None when that is not known or
-    not to be relied on. `looks_cheaply`: so short a time ago that asking whether it still looks so may do. `run_id` is
-    the session's row in the history, 0 with a cheap look: that needs none of its own.
+    out of step lately, and for an account whose line broke while replies were under way in a row. `seen` is how the
+    mailbox looked when nothing was left to do, None when that is not known or not to be relied on. `looks_cheaply`: so
+    short a time ago that asking whether it still looks so may do. `run_id` is the session's row in the history, 0 with
+    a cheap look: that needs none of its own.
     """
 
     claim: Claim
@@ -100,8 +101,12 @@ RETURNING account.host, account.port, account.encryption, account.username, acco
     least(coalesce(rules.max_message_bytes, organization.message_bytes_limit), organization.message_bytes_limit),
     rules.messages_per_cycle, rules.first_fetch, rules.first_days, rules.newest_first, rules.arrive_read,
     rules.folder_id, rules.label_id, NOT state.first_fetch_done, state.status = 'paused_quota', state.skip_before,
-    NOT EXISTS (SELECT FROM fetching_mailserver WHERE host = state.server
-        AND lockstep_until > statement_timestamp()),
+    NOT (coalesce(state.lockstep_until > statement_timestamp(), false)
+        OR EXISTS (SELECT FROM fetching_mailserver WHERE host = state.server
+            AND lockstep_until > statement_timestamp())),
+    NOT EXISTS (SELECT FROM fetching_remotemessage AS remote WHERE remote.account_id = state.account_id
+        AND remote.state = 'quarantined' AND NOT remote.state IN ('stored', 'delete_wanted', 'dele_sent', 'gone')
+        AND (remote.retry_at IS NULL OR remote.retry_at <= statement_timestamp()) AND remote.missing_since IS NULL),
     state.listed_at > statement_timestamp() - make_interval(secs => {FULL_PASS_SECONDS}),
     state.seen_messages, state.seen_bytes, state.seen_uidl, state.seen_digest"""
 
@@ -115,8 +120,11 @@ def take_job(claim: Claim) -> FetchJob:
         row = cursor.fetchone()
         if row is None:
             raise LeaseLost
-        host, port, encryption, username, password, *rest, is_recent, messages, size, uidl, digest = row
-        is_known = is_recent is not None and messages is not None
+        host, port, encryption, username, password, *rest, is_all, is_recent, messages, size, uidl, digest = (
+            row
+        )
+        # What was set aside and is to be asked for again is nowhere but in a listing that is compared.
+        is_known = is_all and is_recent is not None and messages is not None
         looks_cheaply = is_known and is_recent
         run = 0 if looks_cheaply else run_log.start_run(claim.organization_id, claim.account_id)
     return FetchJob(

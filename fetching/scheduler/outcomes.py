@@ -25,6 +25,8 @@ MAX_INTERVAL_SECONDS = 3600
 MAX_BACK_OFF_SECONDS = 6 * 3600
 CERTIFICATE_RETRY_SECONDS = 3600
 BUSY_STEPS_SECONDS = (120, 300, 600)
+# After a line that broke, but not before it brought something.
+PROGRESS_RETRY_SECONDS = 60
 AUTHENTICATION_FAILURES = 10
 CONNECTION_FAILURES = 50
 # A server that is down is tried after a minute, then after two, up to half an hour.
@@ -117,24 +119,31 @@ def stay_full(claim: Claim, *, hand_over: bool = False) -> Claim | None:
     return _finish(claim, later, {}, hand_over=hand_over)[1]
 
 
-def fail(claim: Claim, error: MailError, *, hand_over: bool = False) -> tuple[bool, Claim | None]:
+def fail(
+    claim: Claim, error: MailError, *, has_progress: bool = False, pause: int = 0, hand_over: bool = False
+) -> tuple[bool, Claim | None]:
     """A session ended in an error: back off, or stop when only a person can help.
 
+    One that brought something (`has_progress`) before the line broke is followed soon by the next, however often that
+    happens. `pause`: seconds that the provider wants between two sessions, as far as is known.
     Returns whether it stopped now, and the next claim for the same server.
     """
     failure = describe(error.code)
     authentication = failure.error_class == ErrorClass.AUTHENTICATION
-    unreachable = failure.error_class == ErrorClass.CONNECTION
+    has_progress = has_progress and failure.error_class == ErrorClass.CONNECTION
+    unreachable = failure.error_class == ErrorClass.CONNECTION and not has_progress
+    delay = str(PROGRESS_RETRY_SECONDS) if has_progress else _delay(failure.error_class)
     status, following = _finish(
         claim,
-        "failures = failures + 1, error_code = %(code)s, error_text = %(text)s, listed_at = NULL,"
+        "failures = CASE WHEN %(has_progress)s THEN 0 ELSE failures + 1 END,"
+        " error_code = %(code)s, error_text = %(text)s, listed_at = NULL,"
         " authentication_failures = authentication_failures + %(authentication)s::int,"
         " connection_failures = CASE WHEN %(unreachable)s THEN connection_failures + 1 ELSE 0 END,"
         f" status = CASE WHEN {_STOPS} THEN 'failed' ELSE 'backing_off' END,"
         # A delay that the server states is kept whole, by people too; only our own guess is jittered.
         f" not_before = CASE WHEN %(stated)s > 0 THEN {_NOW} + make_interval(secs => %(stated)s) END,"
         f" next_run_at = CASE WHEN {_STOPS} THEN NULL ELSE {_NOW} + make_interval(secs => greatest(%(retry_after)s,"
-        f" {JITTER} * least({MAX_BACK_OFF_SECONDS}, {_delay(failure.error_class)}))) END",
+        f" {JITTER} * least({MAX_BACK_OFF_SECONDS}, {delay}))) END",
         {
             "code": error.code,
             "text": error.server_text,
@@ -142,7 +151,8 @@ def fail(claim: Claim, error: MailError, *, hand_over: bool = False) -> tuple[bo
             "unreachable": unreachable,
             "stops_now": failure.permanent and failure.error_class == ErrorClass.CONFIG,
             "stated": _stated(error),
-            "retry_after": error.retry_after or 0,
+            "retry_after": max(error.retry_after or 0, pause),
+            "has_progress": has_progress,
         },
         unreachable=unreachable,
         out_of_step=error.code == "protocol_error",

@@ -27,13 +27,14 @@ _THERE = Q(missing_since=None)
 REASONS: Mapping[str, Q] = {
     "too_big": Q(state=State.TOO_BIG),
     "set_aside": Q(state=State.QUARANTINED) & _THERE,
+    "short": Q(state=State.SHORT) & _THERE,
     "no_space": Q(state=State.OVER_QUOTA),
     "waiting": Q(state=State.LISTED),
     "vanished": Q(state=State.VANISHED) | Q(state=State.QUARANTINED, missing_since__isnull=False),
     "older": Q(state=State.SKIPPED) & _THERE,
 }
 # What an account's card counts: neither what comes by itself in a moment nor what nobody asked for.
-_WORTH_A_NOTE = ("too_big", "set_aside", "no_space", "vanished")
+_WORTH_A_NOTE = ("too_big", "set_aside", "short", "no_space", "vanished")
 # Nothing is known of these but their sizes, so the page keeps their rows folded.
 _NAMELESS = ("no_space", "waiting", "older")
 
@@ -85,7 +86,7 @@ class MissingGroup:
     @property
     def tone(self) -> str:
         """How much it matters: warn, or nothing."""
-        return "warn" if self.key in ("too_big", "set_aside", "no_space") else ""
+        return "warn" if self.key in ("too_big", "set_aside", "short", "no_space") else ""
 
     @property
     def icon(self) -> str:
@@ -144,8 +145,18 @@ def _words(account: MailAccount, key: str) -> ReasonText:
     if key == "set_aside":
         return ReasonText(
             _("Set aside"),
-            _("Fetching these failed again and again, so Mailhub goes on without them."),
+            _(
+                "Fetching these failed again and again. Mailhub goes on without them and asks again now and then."
+            ),
             _("You can read them at %(provider)s. Try again here whenever you like.") % provider,
+            "retry",
+        )
+    if key == "short":
+        return ReasonText(
+            _("Probably not whole"),
+            _("Far less of these came than %(provider)s lists, each time. What came is in your mailbox.")
+            % provider,
+            _("They are not deleted at %(provider)s, whatever the rule; look at them there.") % provider,
             "retry",
         )
     if key == "no_space":

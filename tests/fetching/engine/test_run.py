@@ -9,7 +9,7 @@ import pytest
 from accounts import tenancy
 from accounts.models import MailAccount
 from fetching import tasks
-from fetching.engine import diff, download, ledger
+from fetching.engine import diff, download, failed_messages, ledger
 from fetching.engine import run as engine_run
 from fetching.models import FetchRun, FetchState
 from fetching.pop3.source import Pop3Source
@@ -143,7 +143,7 @@ def test_r7_a_message_that_always_fails_is_set_aside_after_three_sessions(accoun
 
 def test_r7_a_message_that_breaks_the_line_is_set_aside_and_the_others_arrive(account, server):
     server.faults.drop_on = "RETR 2"
-    for _ in range(download.QUARANTINE_AFTER):
+    for _ in range(failed_messages.QUARANTINE_AFTER):
         assert fetch(account).state == "failed"
     assert fetch(account).state == "done"
     assert sorted(states(account)) == ["quarantined"] + ["stored"] * 4

@@ -121,7 +121,7 @@ class Life:
         self.server.faults.on_command = self.watch
         with tenancy.scope(self.account.organization_id):
             RemoteMessage.objects.filter(state=RemoteMessage.State.QUARANTINED).update(
-                state=RemoteMessage.State.LISTED, failures=0
+                state=RemoteMessage.State.LISTED, failures=0, retry_at=None
             )
 
 
