@@ -32,7 +32,8 @@ CONNECTING = (
      "The session ends after 30 seconds and is tried again later; the account is free again at once."),
     ("C2", "A byte now and then, for ever.",
      "A reply must bring a least number of bytes a minute and the whole session has an end; silence alone is not"
-     " what counts."),
+     " what counts. Opening, listing and tidying a mailbox may begin after four minutes of silence, and a large"
+     " message that comes fast enough may outlast the session."),
     ("C3", "The greeting is a refusal, whatever it says.",
      "Temporary, and never about the password, which is not sent."),
     ("C4", "Something that is no POP3 server answers.",
@@ -61,7 +62,9 @@ CONNECTING = (
      "Only CRLF . CRLF ends a message. A body that never ends so ends at the session's limits instead."),
     ("C16", "Replies arrive byte by byte, or many in one piece.", "The result is the same."),
     ("C17", "The line drops, at any step.",
-     "What was stored is kept, what was not is fetched in the next session, and deletes are finished then."),
+     "What was stored is kept, what was not is fetched in the next session, and deletes are finished then. A line"
+     " that brought something before it dropped is no step towards giving up; one that dropped while commands came"
+     " in a row is asked one at a time for a day."),
     ("C18", "The server hangs up at the password instead of answering.",
      "A suspicion: tried again ever less often, forgotten at the first success, and counted like a refusal"
      " otherwise."),
@@ -126,7 +129,8 @@ LISTING = (
     ("U6", "Two messages have one identifier.",
      "Both are fetched; equal bytes are stored once. Which is which is never guessed."),
     ("U7", "An old identifier is given to new mail.",
-     "Noticed by size and header; the new message is fetched, and never deleted as if it were the old one."),
+     "Noticed by size and header, also where numbers are the identifiers; the new message is fetched, and never"
+     " deleted as if it were the old one. What cannot be compared is fetched once more."),
     ("U8", "All identifiers change at once.",
      "The old mail is known again by size and header, or by its bytes; nothing is stored twice and nothing is"
      " deleted in that session."),
@@ -152,7 +156,8 @@ LISTING = (
     ("U18", "Gmail's “recent:” user name shows thirty days of mail again and again.",
      "Known mail is not fetched again, and nothing is deleted under that name."),
     ("U19", "Sizes in the list are wrong.",
-     "They are hints: storage is charged by what came, and never overfilled. Absurd ones count as unknown."),
+     "They are hints: storage is charged by what came, and never overfilled. One that changes is looked at once, by"
+     " its header, and then remembered. Absurd ones count as unknown."),
 )
 
 RETRIEVING = (
@@ -161,14 +166,19 @@ RETRIEVING = (
     ("R2", "The worker is killed between storing and deleting.",
      "The next session deletes, and fetches nothing again."),
     ("R3", "QUIT is lost or refused, so that the deletes may not have happened.",
-     "Nothing counts as deleted before the server confirmed it or stopped listing it; then they are done again."),
+     "Nothing counts as deleted before the server confirmed it or stopped listing it; then they are done again, fewer"
+     " at a time. Mail that is here is no failure because of it."),
     ("R4", "DELE is answered by a blank or senseless line.",
-     "The session ends by QUIT; the next listing shows what is gone."),
+     "The session ends by QUIT; the next listing shows what is gone. That message is deleted last and alone from then"
+     " on."),
     ("R5", "The database refuses the messages, or their commit.",
      "No DELE and no QUIT; temporary, and all of it is fetched again."),
-    ("R6", "A message breaks off.", "The part is thrown away, nothing is deleted, and the session ends."),
+    ("R6", "A message breaks off, or far less comes than was listed.",
+     "The part is thrown away and nothing is deleted. What comes short a third time is stored as it is, never deleted"
+     " at the provider, and shown."),
     ("R7", "One message always breaks the session, or is refused.",
-     "Set aside after three sessions and shown in the history; the others arrive."),
+     "Whatever the code: set aside after three sessions, shown, and asked for again after an hour, four, sixteen, up to"
+     " a week; the others arrive. Where several in a row are refused and few come, it is the account that waits."),
     ("R8", "One message cannot be parsed.",
      "Stored and shown as it came, to be downloaded; the others are not held up."),
     ("R9", "A message is larger than the plan allows.",
@@ -193,7 +203,8 @@ RETRIEVING = (
     ("R20", "Deleting is switched on later.",
      "It takes what is stored, and nothing that was never fetched; asked about first, with the number."),
     ("R21", "Replies come out of step.",
-     "The session ends and nothing of it is believed; the server is asked one command at a time for a while."),
+     "The session ends and nothing is believed of what was asked for together; the server is asked one command at a"
+     " time for a day."),
     ("R22", "TOP is missing, or sends all of it.",
      "It is used only where it saves something, and its size is bounded."),
 )
