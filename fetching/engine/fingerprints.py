@@ -28,12 +28,15 @@ def header_digest(header: bytes) -> bytes | None:
     Takes a whole message or what TOP 0 brought. How the fields are folded makes no difference. Without a Message-ID
     it is good enough to find other mail under a name, but two letters of one template may share it.
     """
-    fields = _fields(header, (b"received", *_TOLD))
-    told = _TOLD if fields.get(b"message-id") else _TOLD_WITHOUT_ID
-    if not (fields.get(b"message-id") or fields.get(b"date") or fields.get(b"received")):
-        return None
+    told = _TOLD
+    fields = _fields(header, told)
+    if not fields.get(b"message-id"):
+        told = _TOLD_WITHOUT_ID
+        fields = _fields(header, told)
+        if not (fields.get(b"date") or fields.get(b"received")):
+            return None
     return hashlib.sha256(
-        b"".join(name + b":" + fields[name] + b"\n" for name in told if name in fields)
+        b"".join([name + b":" + fields[name] + b"\n" for name in told if name in fields])
     ).digest()
 
 

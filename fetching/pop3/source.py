@@ -169,30 +169,30 @@ class Pop3Source:
         order = list(numbers)
         steps = StepWatch(order, self._sizes) if self._ahead > 1 else None
         for place, command in enumerate(self._each(map(commands.retr, order), is_watched=True)):
-            self._wait_for_large(command.number)
+            listed = self._sizes.get(command.number, 0)
+            if listed > UNKNOWN_SIZE:
+                self._wait_for_large(listed)
             message = self._message(command.number)
-            if message.error is None and self._is_foreign(message, steps, place):
+            if message.error is None and self._is_foreign(message, listed, steps, place):
                 message.close()
                 if steps is not None:
                     self._dialogue.broken = True
-                    self.current = None
                     raise MailError("protocol_error")
                 message = RetrievedMessage(command.number, error=MailError("protocol_error"))
             yield message
 
-    def _is_foreign(self, message: RetrievedMessage, steps: StepWatch | None, place: int) -> bool:
+    def _is_foreign(
+        self, message: RetrievedMessage, listed: int, steps: StepWatch | None, place: int
+    ) -> bool:
         """Whether it begins with a status line that is none of its own, or is the answer to another command (R21)."""
-        listed = self._sizes.get(message.number)
-        if message.size != listed and message.head(3).upper() == b"+OK":
+        if steps is not None and steps.is_out_of_step(place, message.size):
             return True
-        return steps is not None and steps.is_out_of_step(place, message.size)
+        return message.size != listed and message.head(3).upper() == b"+OK"
 
-    def _wait_for_large(self, number: int) -> None:
-        # One that comes fast enough need not come within one session: else it never would (faults.md, C2).
-        size = self._sizes.get(number, 0)
-        if size > UNKNOWN_SIZE:
-            seconds = size / self._dialogue.limits.slowest
-            self._dialogue.transport.extend(min(seconds, self._end - time.monotonic()))
+    def _wait_for_large(self, size: int) -> None:
+        # One that comes fast enough need not come within one session: else it never would (C2).
+        seconds = size / self._dialogue.limits.slowest
+        self._dialogue.transport.extend(min(seconds, self._end - time.monotonic()))
 
     def top(self, number: int, lines: int) -> RetrievedMessage:
         """The beginning of a message by TOP."""

@@ -20,16 +20,22 @@ class StepWatch:
     def __init__(self, order: Sequence[int], sizes: Mapping[int, int]) -> None:
         self._sizes = [sizes.get(number) for number in order]
         self._shifted = {-1: 0, 1: 0}  # how many in a row had the size of the one before, or of the one after
+        self._is_shifted = False
         self._right = self._wrong = 0
 
     def is_out_of_step(self, place: int, size: int) -> bool:
         """Whether the message at this place in the order, which came in so many bytes, is taken for another."""
         own = self._sizes[place]
+        if size == own:
+            self._right += 1
+            if self._is_shifted:
+                self._shifted, self._is_shifted = dict.fromkeys(self._shifted, 0), False
+            return False
         needed = 1 if self._right >= ALL_RIGHT and not self._wrong else IN_A_ROW
-        self._right += size == own
-        self._wrong += size != own
+        self._wrong += 1
+        self._is_shifted = True
         for step in self._shifted:
             other = place + step
-            is_shifted = size != own and 0 <= other < len(self._sizes) and size == self._sizes[other]
+            is_shifted = 0 <= other < len(self._sizes) and size == self._sizes[other]
             self._shifted[step] = self._shifted[step] + 1 if is_shifted else 0
         return max(self._shifted.values()) >= needed
