@@ -67,6 +67,8 @@ class OutgoingMessage(TenantModel):
     # The claim: whoever holds the token may write. A worker that dies before the final dot leaves it to expire.
     claim_token = models.UUIDField(null=True)
     claimed_until = models.DateTimeField(null=True)
+    # Whether the worker that the claim was made for has taken it up; one that runs out in the queue is nobody's death.
+    has_begun = models.BooleanField(default=False, db_default=False)
     error_code = models.CharField(max_length=40, blank=True)
     error_text = models.CharField(max_length=200, blank=True)
     # Refused, came back or maybe sent: it stays in the outbox until its owner has decided, or taken it off.

@@ -99,7 +99,7 @@ taken AS (
     WHERE seat <= {SEATS} AND message.state IN ('queued', 'refused_temporary')
     ORDER BY turn, seated.due_at LIMIT %(limit)s FOR UPDATE OF message SKIP LOCKED)
 UPDATE sending_outgoingmessage AS message
-SET state = 'claimed', claim_token = gen_random_uuid(),
+SET state = 'claimed', claim_token = gen_random_uuid(), has_begun = false,
     claimed_until = {_NOW} + make_interval(secs => {QUEUE_SECONDS})
 FROM taken WHERE message.id = taken.id
 RETURNING message.organization_id, message.id, message.account_id, message.claim_token::text"""
@@ -119,7 +119,7 @@ def expire() -> None:
 
 _AGAIN = f"""
 UPDATE sending_outgoingmessage SET state = 'queued', claim_token = NULL, claimed_until = NULL,
-    due_at = CASE WHEN attempts < {DEATHS} THEN due_at ELSE {_NOW} + {DEATH_PAUSE} END
+    due_at = CASE WHEN has_begun AND attempts >= {DEATHS} THEN {_NOW} + {DEATH_PAUSE} ELSE due_at END
 WHERE state = 'claimed' AND claimed_until <= {_NOW}"""
 # Its workers have been dying for a day.
 _GIVE_UP = f"""
@@ -155,7 +155,7 @@ def own(claim: Claim, *states: str) -> QuerySet[OutgoingMessage]:
 def hold(claim: Claim, *states: str, **values: Any) -> None:
     """Renew the claim, and write `values` with it; must run in the claim's scope. Raises ClaimLost."""
     held = own(claim, *states).filter(claimed_until__gt=Now())
-    if not held.update(claimed_until=Now() + timedelta(seconds=RUN_SECONDS), **values):
+    if not held.update(claimed_until=Now() + timedelta(seconds=RUN_SECONDS), has_begun=True, **values):
         raise ClaimLost
 
 

@@ -142,6 +142,18 @@ def test_a_message_whose_workers_die_again_and_again_waits_and_is_given_up(ada):
     assert states(outgoing) == {BOB: "refused"}
 
 
+def test_a_claim_that_runs_out_in_the_queue_is_no_workers_death(ada):
+    """However often the message was tried before: it waited for a worker, and goes on with the next tick."""
+    outgoing = queue(ada)
+    change(outgoing, attempts=claims.DEATHS, tried_since=timezone.now())
+    due_at = fresh(outgoing).due_at
+    assert claim(ada)
+    claims_run_out(ada)
+    row = fresh(outgoing)
+    assert (row.state, row.due_at) == ("queued", due_at)
+    assert claim(ada)
+
+
 def test_a_worker_that_only_slept_does_not_hand_over(ada, server):
     """Its claim ran out while it sent the text; somebody else sends the message meanwhile."""
     outgoing = queue(ada)
