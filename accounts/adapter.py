@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import zoneinfo
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -9,12 +11,15 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone, translation
 from django.utils.translation import gettext as now
 from django.utils.translation import gettext_lazy as _
 
 from accounts import invitations
 from accounts.access import memberships_of
 from accounts.models import Membership, User
+
+logger = logging.getLogger(__name__)
 
 
 def current_membership(request: HttpRequest, user: User) -> Membership | None:
@@ -69,6 +74,38 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             )
         response: HttpResponse = super().post_login(request, user, **kwargs)
         return response
+
+    def send_notification_mail(
+        self,
+        template_prefix: str,
+        user: User,
+        context: dict[str, Any] | None = None,
+        email: str | None = None,
+    ) -> None:
+        """What was changed about a sign-in, to the address that counted before, in the person's language."""
+        words = {"password_reset_url": f"{settings.MAILHUB_URL}{reverse('account_reset_password')}"}
+        zone = zoneinfo.ZoneInfo(
+            user.time_zone if user.time_zone in zoneinfo.available_timezones() else "UTC"
+        )
+        with translation.override(user.language or translation.get_language()), timezone.override(zone):
+            try:
+                super().send_notification_mail(template_prefix, user, words | (context or {}), email)
+            except (
+                OSError
+            ) as error:  # the change is made; a mail server that is away must not make it look failed
+                logger.error("%s to person %s failed: %s", template_prefix, user.pk, type(error).__name__)
+
+    def send_confirmation_mail(self, request: HttpRequest, emailconfirmation: Any, signup: bool) -> None:
+        """The link to the new address, and a word to the one that counts until then."""
+        super().send_confirmation_mail(request, emailconfirmation, signup)
+        address = emailconfirmation.email_address
+        if not signup and address.email.lower() != address.user.email:
+            self.send_notification_mail(
+                "account/email/email_change_requested",
+                address.user,
+                {"to_email": address.email},
+                email=address.user.email,
+            )
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         """Back to the page that led there."""

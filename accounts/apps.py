@@ -12,8 +12,8 @@ class AccountsConfig(AppConfig):
     verbose_name = _("People and accounts")
 
     def ready(self) -> None:
-        """Read the rules for hosts, which a wrong setting would break only when the first mail is fetched."""
-        from accounts import database_roles
+        """Listen to allauth and to migrations; read the rules for hosts, or a wrong one is noticed at the first fetch."""
+        from accounts import database_roles, receivers  # noqa: F401  (receivers connect themselves)
         from accounts.servers import hosts
 
         pre_migrate.connect(database_roles.install, sender=self)

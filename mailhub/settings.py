@@ -214,6 +214,11 @@ ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
 ACCOUNT_SESSION_REMEMBER = None
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = _public.scheme
 ACCOUNT_CHANGE_EMAIL = True
+# The password again before what could take a sign-in away from its person (accounts/reauthentication.py).
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+# Each change of address or password is told to the address that counted before it.
+ACCOUNT_EMAIL_NOTIFICATIONS = True
 
 # ── System mail (what Mailhub itself writes; people's mail goes through `sending`) ──
 EMAIL_FILE_PATH = MAILHUB_HOME / "outbox"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -192,9 +193,17 @@ def account(acme: Organization, alice: User) -> MailAccount:
     return factories.connect(acme, alice, name="Alice at Post", email="alice@post.example")
 
 
-def signed_in(user: User) -> Client:
+def signed_in(user: User, *, confirmed: bool = True) -> Client:
+    """Their browser; `confirmed`: they have just typed in their password again (accounts/reauthentication.py)."""
     client = Client()
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    if confirmed:
+        session = client.session
+        # Far ahead, so that tests which move the clock are not asked again.
+        record = {"method": "password", "at": time.time() + 10**8, "reauthenticated": True}
+        session["account_authentication_methods"] = [record]
+        session["account_authentication_methods_user"] = str(user.pk)
+        session.save()
     return client
 
 

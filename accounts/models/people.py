@@ -11,6 +11,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from accounts.tenancy import TenantModel
@@ -72,6 +73,13 @@ class User(AbstractBaseUser, PermissionsMixin):
         """Addresses are kept in lower case, so that `unique` means what people mean."""
         self.email = self.email.strip().lower()
         super().save(*args, **kwargs)
+
+    def _get_session_auth_hash(self, secret: str | bytes | None = None) -> str:
+        """What a session is good for: this password and this address. Another one of either ends all sessions."""
+        salt = "accounts.User.session"
+        return salted_hmac(
+            salt, f"{self.password}:{self.email}", secret=secret, algorithm="sha256"
+        ).hexdigest()
 
     @property
     def initials(self) -> str:

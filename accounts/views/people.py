@@ -11,12 +11,13 @@ from django.core.paginator import Paginator
 from django.db import transaction
 from django.db.models import Q
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from accounts import access, mail, members, services
+from accounts import access, mail, members, reauthentication, services
 from accounts.forms import InviteForm
 from accounts.models import Invitation, MailAccount, Membership, Role
 
@@ -162,10 +163,12 @@ def _member(request: access.MemberRequest, key: int) -> Membership:
 
 @access.admin
 @require_POST
-def member_role(request: access.MemberRequest, member: int) -> HttpResponse:
+def member_role(request: access.MemberRequest, member: int) -> HttpResponseBase:
     """Give a member another role."""
     row = _member(request, member)
     role = request.POST.get("role", "")
+    if Role.OWNER in (role, row.role) and (answer := reauthentication.demand(request)):
+        return answer
     try:
         members.change_role(request.membership, row, role)
     except members.LastOwner:
@@ -182,6 +185,7 @@ def member_role(request: access.MemberRequest, member: int) -> HttpResponse:
 
 
 @access.admin
+@reauthentication.required
 def member_remove(request: access.MemberRequest, member: int) -> HttpResponse:
     """Take somebody out, after a page that says what goes along."""
     row = _member(request, member)

@@ -13,7 +13,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from accounts import access, invitations, members
+from accounts import access, invitations, members, reauthentication
 from accounts.forms import LookForm, ProfileForm
 from accounts.models import MailAccount, User
 
@@ -84,6 +84,7 @@ def switch_language(request: access.MemberRequest) -> HttpResponse:
 
 
 @access.member
+@reauthentication.required
 def leave(request: access.MemberRequest) -> HttpResponse:
     """Leave the organization, after a page that says what goes along."""
     membership = request.membership

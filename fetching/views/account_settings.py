@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import access, services
+from accounts import access, reauthentication, services
 from accounts.access import MemberRequest
 from accounts.models import MailAccount
 from accounts.requests import org_url
@@ -134,6 +134,7 @@ def fetch_resume(request: MemberRequest, account: int) -> HttpResponse:
 # ── Deleting ────────────────────────────────────────────────────────────────
 @access.member
 @require_http_methods(["GET", "HEAD", "POST"])
+@reauthentication.required
 def mail_account_delete(request: MemberRequest, account: int) -> HttpResponse:
     """Say what deleting takes away; do it once the address is typed in."""
     mail_account = own_account(request, account)
