@@ -12,6 +12,10 @@ class NotAllowed(Exception):
     """The actor's role does not reach that far."""
 
 
+class Gone(NotAllowed):
+    """The actor or the member has left the organization meanwhile."""
+
+
 class LastOwner(Exception):
     """An organization without an owner would belong to nobody."""
 
@@ -27,9 +31,9 @@ def grantable(actor: Membership) -> list[Role]:
 
 
 def change_role(actor: Membership, member: Membership, role: str) -> None:
-    """Give a member another role. Raises NotAllowed, LastOwner."""
+    """Give a member another role. Raises NotAllowed, Gone, LastOwner."""
     with transaction.atomic():
-        _lock(member)
+        _lock(actor, member)
         if not may_change(actor, member) or role not in grantable(actor):
             raise NotAllowed
         if role != Role.OWNER:
@@ -49,10 +53,10 @@ def change_role(actor: Membership, member: Membership, role: str) -> None:
 def remove(actor: Membership, member: Membership) -> None:
     """Take a person out of the organization, with their mail accounts there and all that is stored in them.
 
-    People may always leave by themselves. Raises NotAllowed, LastOwner.
+    People may always leave by themselves. Raises NotAllowed, Gone, LastOwner.
     """
     with transaction.atomic():
-        _lock(member)
+        _lock(actor, member)
         if actor.pk != member.pk and not may_change(actor, member):
             raise NotAllowed
         _keep_an_owner(member)
@@ -63,8 +67,11 @@ def remove(actor: Membership, member: Membership) -> None:
 
 
 def withdraw(actor: Membership, invitation: Invitation) -> None:
-    """Make an invitation's link useless."""
+    """Make an invitation's link useless. Raises NotAllowed."""
     with transaction.atomic():
+        _lock(actor, actor)
+        if not actor.is_admin:
+            raise NotAllowed
         services.record(invitation.organization_id, actor.user, "invitation.withdrawn", invitation.email)
         invitation.delete()
 
@@ -75,10 +82,13 @@ def is_last_owner(member: Membership) -> bool:
     return member.role == Role.OWNER and not owners.exclude(pk=member.pk).exists()
 
 
-def _lock(member: Membership) -> None:
-    """One change of members at a time, or two owners could demote each other; then look again."""
+def _lock(actor: Membership, member: Membership) -> None:
+    """One change of members at a time; then look again at both, whose roles may be others by now. Raises Gone."""
     Organization.objects.select_for_update().get(pk=member.organization_id)
-    member.refresh_from_db(fields=["role"])
+    roles = dict(Membership.objects.filter(pk__in=(actor.pk, member.pk)).values_list("pk", "role"))
+    if not {actor.pk, member.pk} <= roles.keys():
+        raise Gone
+    actor.role, member.role = roles[actor.pk], roles[member.pk]
 
 
 def _keep_an_owner(member: Membership) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F, Max
 from django.utils import timezone
 from django.utils.text import slugify
@@ -46,10 +46,21 @@ def free_slug(name: str) -> str:
     return next(slug for n in range(2, len(taken) + 3) if (slug := f"{base}-{n}") not in taken)
 
 
+def _with_free_slug(name: str) -> Organization:
+    """A new row; when somebody takes the address at the same moment, the next one."""
+    for _try in range(20):
+        try:
+            with transaction.atomic():
+                return Organization.objects.create(name=name, slug=free_slug(name))
+        except IntegrityError:
+            continue
+    raise RuntimeError("no free address for an organization")
+
+
 def found_organization(name: str, owner: User, *, plan: str = "") -> Organization:
     """Found an organization with its owner; `plan` is a slug, "" for the default plan."""
     with transaction.atomic():
-        organization = Organization.objects.create(name=name, slug=free_slug(name))
+        organization = _with_free_slug(name)
         with tenancy.scope(organization.pk):
             Membership.objects.create(organization=organization, user=owner, role=Role.OWNER)
             signals.organization_founded.send(Organization, organization=organization, plan=plan)

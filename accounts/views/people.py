@@ -151,8 +151,12 @@ def invitation_resend(request: access.MemberRequest, invitation: int) -> HttpRes
 def invitation_withdraw(request: access.MemberRequest, invitation: int) -> HttpResponse:
     """The link in the mail stops working."""
     row = _invitation(request, invitation)
-    members.withdraw(request.membership, row)
-    messages.success(request, _("The invitation to %(email)s is withdrawn.") % {"email": row.email})
+    try:
+        members.withdraw(request.membership, row)
+    except members.NotAllowed:
+        messages.error(request, _("Only owners and admins can do that."))
+    else:
+        messages.success(request, _("The invitation to %(email)s is withdrawn.") % {"email": row.email})
     return redirect("people", request.membership.organization.slug)
 
 
@@ -173,6 +177,8 @@ def member_role(request: access.MemberRequest, member: int) -> HttpResponseBase:
         members.change_role(request.membership, row, role)
     except members.LastOwner:
         messages.error(request, _("Make somebody else an owner first. An organization needs one."))
+    except members.Gone:
+        messages.error(request, _("%(person)s is no longer in the organization.") % {"person": row.user})
     except members.NotAllowed:
         messages.error(request, _("Only an owner can do that."))
     else:
@@ -195,6 +201,8 @@ def member_remove(request: access.MemberRequest, member: int) -> HttpResponse:
     if request.method == "POST":
         try:
             members.remove(request.membership, row)
+        except members.Gone:
+            messages.error(request, _("%(person)s is no longer in the organization.") % {"person": row.user})
         except (members.NotAllowed, members.LastOwner):
             messages.error(request, _("Only an owner can do that."))
         else:

@@ -94,6 +94,8 @@ def leave(request: access.MemberRequest) -> HttpResponse:
             members.remove(membership, membership)
         except members.LastOwner:
             return redirect("leave", _slug(request))
+        except members.Gone:  # a second click
+            return redirect("home")
         messages.success(request, _("You have left %(organization)s.") % {"organization": name})
         return redirect("home")
     context = {
