@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import invitations, services
 from accounts.models import Membership, Organization, Role, User
+from accounts.validators import plain_name
 
 MAX_INVITED_AT_ONCE = 50
 # Old names of zones that have another name too, and machines' own.
@@ -44,11 +45,15 @@ class SignupForm(allauth_forms.SignupForm):  # type: ignore[misc]
     """Signing up founds an organization, or joins the one that invited."""
 
     name = forms.CharField(
-        label=_("Your name"), max_length=150, widget=forms.TextInput(attrs={"autocomplete": "name"})
+        label=_("Your name"),
+        max_length=150,
+        validators=[plain_name],
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
     organization = forms.CharField(
         label=_("Organization"),
         max_length=100,
+        validators=[plain_name],
         help_text=_("Your company or household. You can invite others into it."),
         widget=forms.TextInput(attrs={"autocomplete": "organization"}),
     )

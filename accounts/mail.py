@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.models import MailAccount, User
+from accounts.models import Invitation, MailAccount, User
 from accounts.models.people import INVITATION_DAYS
 from accounts.servers.failures import Failure
 
@@ -24,21 +25,23 @@ if TYPE_CHECKING:
     Words = str | _StrPromise
 
 
-def invitation(organization_id: int, organization: str, inviter: User, email: str, key: str) -> None:
-    """The link that lets somebody in. Takes plain values: it runs after the commit, outside any scope."""
-    reader = User.objects.filter(email=email).first()
+def invitation(found: Invitation, key: str) -> None:
+    """The link that lets somebody in; the row with its organization and inviter, outside any transaction."""
+    reader = User.objects.filter(email=found.email).first()
+    inviter, organization = found.invited_by, _unlinked(found.organization.name)
     # Who has not said what they read probably reads what the inviter reads.
-    language = (reader.language if reader else "") or inviter.language or translation.get_language()
-    with translation.override(language):
+    language = (reader.language if reader else "") or (inviter.language if inviter else "")
+    with translation.override(language or settings.LANGUAGE_CODE):
+        person = _unlinked(str(inviter)) if inviter else _("Somebody")
         _send(
-            email,
+            found.email,
             _("%(person)s invites you to %(organization)s")
-            % {"person": inviter, "organization": organization},
+            % {"person": person, "organization": organization},
             "email/invitation.txt",
             organization=organization,
-            inviter=inviter,
+            inviter=person,
             days=INVITATION_DAYS,
-            url=_address("invitation", organization_id, key),
+            url=_address("invitation", found.organization_id, key),
         )
 
 
@@ -100,8 +103,12 @@ def address_code(
 
 def _unlinked(name: str) -> str:
     """A name as strangers may read it: one line, short, and nothing that a mail program makes a link of."""
-    line = " ".join(name.split())
-    return re.sub(r"(?<=\S)([.:@/])(?=\S)", r"\1 ", line)[:80]
+    shown = "".join(
+        each for each in unicodedata.normalize("NFKC", name) if unicodedata.category(each) != "Cf"
+    )
+    line = " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", shown).split())
+    # Also the dots of other scripts, which browsers take for one in a host name.
+    return re.sub(r"(?<=\S)([.\u3002:@/\\\\])(?=\S)", r"\1 ", line)[:80]
 
 
 def _address(name: str, *args: Any) -> str:

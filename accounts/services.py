@@ -10,7 +10,7 @@ from django.db.models import F, Max
 from django.utils import timezone
 from django.utils.text import slugify
 
-from accounts import signals, tenancy
+from accounts import limits, signals, tenancy
 from accounts.models import AuditEvent, Invitation, MailAccount, Membership, Organization, Role, User
 from accounts.models.mail_accounts import COLORS
 
@@ -24,6 +24,10 @@ class LimitReached(Exception):
     def __init__(self, limit: int) -> None:
         super().__init__(f"the plan allows {limit}")
         self.limit = limit
+
+
+class NotAdmin(Exception):
+    """Whoever invites is no admin of the organization any more."""
 
 
 class InvitationError(Exception):
@@ -68,34 +72,44 @@ def found_organization(name: str, owner: User, *, plan: str = "") -> Organizatio
     return organization
 
 
-def invite(membership: Membership, email: str, role: str) -> tuple[Invitation, str]:
-    """Invite an address; an open invitation to it is replaced. Returns the row and the key for the link.
+def invite(membership: Membership, emails: Sequence[str], role: str) -> list[Invitation]:
+    """Invite addresses, all or none; an open invitation to one of them is replaced. Returns the rows.
 
-    Raises LimitReached. Sending the mail is the caller's work, after the commit.
+    Their mail is due at once: queue `tasks.mail_invitation` for after the commit, and the clock finds what was
+    not queued. Raises NotAdmin, LimitReached (the plan), limits.TooMany (a day).
     """
-    email = email.strip().lower()
+    emails = sorted({email.strip().lower() for email in emails})
     organization = membership.organization
     with transaction.atomic():
         Organization.objects.select_for_update().get(pk=organization.pk)
-        Invitation.objects.filter(organization=organization, email=email, accepted_at=None).delete()
+        actor = Membership.objects.filter(pk=membership.pk).first()
+        if actor is None or not actor.is_admin:
+            raise NotAdmin
+        Invitation.objects.filter(organization=organization, email__in=emails, accepted_at=None).delete()
         waiting = Invitation.objects.filter(
             organization=organization, accepted_at=None, expires_at__gt=timezone.now()
         ).count()
-        if (
-            Membership.objects.filter(organization=organization).count() + waiting
-            >= organization.member_limit
-        ):
+        members = Membership.objects.filter(organization=organization).count()
+        if members + waiting + len(emails) > organization.member_limit:
             raise LimitReached(organization.member_limit)
-        key = Invitation.new_key()
-        invitation = Invitation.objects.create(
-            organization=organization,
-            email=email,
-            role=role,
-            key_hash=Invitation.hash_key(key),
-            invited_by=membership.user,
-        )
-        record(organization.pk, membership.user, "invitation.sent", email, role=role)
-    return invitation, key
+        rows = [
+            Invitation.objects.create(
+                organization=organization, email=email, role=role, invited_by=membership.user
+            )
+            for email in emails
+        ]
+        for email in emails:
+            record(organization.pk, membership.user, "invitation.sent", email, role=role)
+        limits.count_invitations(membership.user_id, organization.pk, emails)
+    return rows
+
+
+def make_invitation_key(invitation: Invitation) -> str:
+    """A new key for the link in the mail; only its hash is kept, and an earlier link stops working."""
+    key = Invitation.new_key()
+    invitation.key_hash = Invitation.hash_key(key)
+    invitation.save(update_fields=["key_hash"])
+    return key
 
 
 def accept_invitation(invitation: Invitation, user: User) -> Membership:

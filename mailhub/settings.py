@@ -182,6 +182,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"expires": 1800.0},
     },
+    "mail invitations that were not sent": {
+        "task": "accounts.tasks.mail_invitations",
+        "schedule": 60.0,
+        "options": {"expires": 50.0},
+    },
 }
 
 # ── People ──────────────────────────────────────────────────────────────────

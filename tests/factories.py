@@ -6,7 +6,7 @@ import factory
 from django.db import transaction
 
 from accounts import services, tenancy
-from accounts.models import MailAccount, Membership, Organization, Role, User
+from accounts.models import Invitation, MailAccount, Membership, Organization, Role, User
 from fetching.connect.services import change_settings
 from fetching.models.settings import RULES
 from mailbox import bulk_insert
@@ -46,6 +46,15 @@ def membership(organization: Organization, user: User) -> Membership:
         return Membership.objects.select_related("organization", "user").get(
             organization=organization, user=user
         )
+
+
+def invite(
+    organization: Organization, inviter: User, email: str, role: str = Role.MEMBER
+) -> tuple[Invitation, str]:
+    """An open invitation, and the key that its mail would carry."""
+    with tenancy.scope(organization.pk):
+        (invitation,) = services.invite(membership(organization, inviter), [email], role)
+        return invitation, services.make_invitation_key(invitation)
 
 
 def connect(organization: Organization, owner: User, **fields: object) -> MailAccount:

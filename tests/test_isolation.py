@@ -43,6 +43,7 @@ TENANT_MODELS = [
 
 # Every place that may see all organizations, and why.
 SYSTEM_CALLERS = {
+    "accounts/invitations.py": "the clock finds invitations whose mail nobody sent, of all",
     "accounts/access.py": "which organizations a person belongs to",
     "fetching/scheduler/outcomes.py": "a seat at a mail server goes on to whoever waits for it",
     "fetching/scheduler/claims.py": "the dispatcher claims due accounts of all, one mailbox once over all",
@@ -91,7 +92,7 @@ def furnish(organization, owner):
     account = factories.connect(organization, owner)
     delivered = factories.deliver(account, ATTACHED)
     with tenancy.scope(organization.pk):
-        services.invite(factories.membership(organization, owner), "new@guest.example", Role.MEMBER)
+        services.invite(factories.membership(organization, owner), ["new@guest.example"], Role.MEMBER)
         labels.attach(labels.create_label(account, "Travel"), delivered)
         FetchRun.objects.create(organization=organization, account=account)
         change_defaults(factories.membership(organization, owner), {"interval_minutes": 10})

@@ -15,6 +15,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from accounts.tenancy import TenantModel
+from accounts.validators import known_language, known_time_zone, plain_name
 
 INVITATION_DAYS = 7
 
@@ -49,10 +50,10 @@ class User(AbstractBaseUser, PermissionsMixin):
         DARK = "dark", _("Dark")
 
     email = models.EmailField(_("e-mail address"), unique=True)
-    name = models.CharField(_("name"), max_length=150, blank=True)
-    language = models.CharField(_("language"), max_length=8, blank=True)
+    name = models.CharField(_("name"), max_length=150, blank=True, validators=[plain_name])
+    language = models.CharField(_("language"), max_length=8, blank=True, validators=[known_language])
     theme = models.CharField(_("theme"), max_length=8, choices=Theme, default=Theme.SYSTEM)
-    time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
+    time_zone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[known_time_zone])
     is_staff = models.BooleanField(_("support staff"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
@@ -91,7 +92,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 class Organization(models.Model):
     """A tenant. Its limits are plain columns that `quotas` writes when the plan changes."""
 
-    name = models.CharField(_("name"), max_length=100)
+    name = models.CharField(_("name"), max_length=100, validators=[plain_name])
     slug = models.SlugField(_("address"), max_length=50, unique=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     mail_account_limit = models.PositiveIntegerField(default=0)
@@ -145,20 +146,37 @@ def invitation_expiry() -> Any:
     return timezone.now() + timedelta(days=INVITATION_DAYS)
 
 
+def _nobodys_key_hash() -> str:
+    return Invitation.hash_key(Invitation.new_key())
+
+
 class Invitation(TenantModel):
-    """An invitation by mail. Only the hash of its key is kept, so reading the table lets nobody in."""
+    """An invitation by mail. Only the hash of its key is kept, so reading the table lets nobody in.
+
+    The key is made when the mail is sent, so that it waits in no row and no queue.
+    """
 
     email = models.EmailField(_("e-mail address"))
     role = models.CharField(_("role"), max_length=8, choices=Role, default=Role.MEMBER)
-    key_hash = models.CharField(max_length=64, unique=True, editable=False)
+    key_hash = models.CharField(max_length=64, unique=True, editable=False, default=_nobodys_key_hash)
     invited_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField(default=invitation_expiry)
     accepted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # When its mail is to be sent, or sent again after a failure; None once it was.
+    mail_due_at = models.DateTimeField(null=True, blank=True, editable=False, default=timezone.now)
+    mail_failures = models.PositiveSmallIntegerField(default=0, editable=False)
 
     class Meta:
         verbose_name = _("invitation")
         verbose_name_plural = _("invitations")
+        indexes = [
+            models.Index(
+                fields=["mail_due_at"],
+                condition=models.Q(mail_due_at__isnull=False),
+                name="invitation_mail_due",
+            )
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["organization", "email"],

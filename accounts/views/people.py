@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from accounts import access, mail, members, reauthentication, services
+from accounts import access, limits, members, reauthentication, services, tasks
 from accounts.forms import InviteForm
 from accounts.models import Invitation, MailAccount, Membership, Role
 
@@ -48,7 +48,7 @@ def _person(actor: Membership, member: Membership, accounts: Counter[int], owner
 def _people(request: access.MemberRequest, form: InviteForm, status: int = 200) -> HttpResponse:
     organization = request.membership.organization
     everybody = Membership.objects.filter(organization=organization)
-    words = request.GET.get("q", "").strip()
+    words = request.GET.get("q", "").replace("\0", "").strip()
     shown = (
         everybody.filter(Q(user__name__icontains=words) | Q(user__email__icontains=words))
         if words
@@ -79,22 +79,27 @@ def people(request: access.MemberRequest) -> HttpResponse:
     return _people(request, InviteForm(request.membership))
 
 
-def _invite(request: access.MemberRequest, emails: list[str], role: str) -> None:
-    """All or none; the mail goes out after the commit, so nobody gets a link that does not work."""
-    with transaction.atomic():
-        for email in emails:
-            _row, key = services.invite(request.membership, email, role)
-            _mail_on_commit(request.membership, email, key)
+def _invite(request: access.MemberRequest, emails: list[str], role: str) -> str:
+    """Invite all or none; returns why nobody was, "" when they were. The mail is a task's, after the commit."""
+    try:
+        rows = services.invite(request.membership, emails, role)
+    except services.LimitReached as full:
+        return _full(full.limit)
+    except limits.TooMany as many:
+        return _too_many(many)
+    except services.NotAdmin:
+        return _("Only owners and admins invite. Nobody has been invited yet.")
+    for row in rows:
+        _mail_on_commit(row)
+    return ""
 
 
-def _mail_on_commit(membership: Membership, email: str, key: str) -> None:
-    organization, inviter = membership.organization, membership.user
+def _mail_on_commit(row: Invitation) -> None:
+    # Only a hint that a row waits: without a broker the clock finds it.
+    def mail_invitation() -> None:
+        tasks.mail_invitation.delay(row.organization_id, row.pk)
 
-    # A named function, not a partial: when mail cannot be sent, Django logs what it called, key included.
-    def send_invitation() -> None:
-        mail.invitation(organization.pk, organization.name, inviter, email, key)
-
-    transaction.on_commit(send_invitation, robust=True)
+    transaction.on_commit(mail_invitation, robust=True)
 
 
 @access.admin
@@ -105,10 +110,8 @@ def invite(request: access.MemberRequest) -> HttpResponse:
     if not form.is_valid():
         return _people(request, form, status=422)
     emails = form.cleaned_data["emails"]
-    try:
-        _invite(request, emails, form.cleaned_data["role"])
-    except services.LimitReached as full:
-        form.add_error("emails", _full(full.limit))
+    if refused := _invite(request, emails, form.cleaned_data["role"]):
+        form.add_error("emails", refused)
         return _people(request, form, status=422)
     messages.success(
         request,
@@ -126,6 +129,16 @@ def _full(limit: int) -> str:
     ) % {"count": limit}
 
 
+def _too_many(many: limits.TooMany) -> str:
+    if many.kind == "mailbox":
+        text = _(
+            "%(email)s was invited several times today. Try again tomorrow. Nobody has been invited yet."
+        )
+    else:
+        text = _("Many invitations were sent today. Try again tomorrow. Nobody has been invited yet.")
+    return text % {"email": many.name}
+
+
 def _invitation(request: access.MemberRequest, key: int) -> Invitation:
     return get_object_or_404(
         Invitation, organization=request.membership.organization, pk=key, accepted_at=None
@@ -137,10 +150,8 @@ def _invitation(request: access.MemberRequest, key: int) -> Invitation:
 def invitation_resend(request: access.MemberRequest, invitation: int) -> HttpResponse:
     """A new link for another week; the old one stops working."""
     row = _invitation(request, invitation)
-    try:
-        _invite(request, [row.email], row.role)
-    except services.LimitReached as full:
-        messages.error(request, _full(full.limit))
+    if refused := _invite(request, [row.email], row.role):
+        messages.error(request, refused)
     else:
         messages.success(request, _("Invitation sent again to %(email)s.") % {"email": row.email})
     return redirect("people", request.membership.organization.slug)

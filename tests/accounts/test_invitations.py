@@ -24,9 +24,7 @@ NEW = "nadia@acme.example"
 
 def invited(organization, inviter, email=NEW, role=Role.MEMBER):
     """An invitation and the path of its link."""
-    membership = factories.membership(organization, inviter)
-    with tenancy.scope(organization.pk):
-        invitation, key = services.invite(membership, email, role)
+    invitation, key = factories.invite(organization, inviter, email, role)
     return invitation, reverse("invitation", args=[organization.pk, key])
 
 

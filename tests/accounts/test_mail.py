@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.core import mail as outgoing
 from django.utils import translation
 
 from accounts import mail, tenancy
-from accounts.models import MailAccount
+from accounts.models import Invitation, MailAccount
 from accounts.servers.failures import describe
 from tests import factories
+
+
+def row(organization, inviter, email="nadia@acme.example") -> Invitation:
+    """An invitation as the mail's writer gets it; nothing of it is kept."""
+    return Invitation(organization=organization, invited_by=inviter, email=email)
 
 
 def languages(monkeypatch) -> list[str]:
@@ -27,7 +34,7 @@ def languages(monkeypatch) -> list[str]:
 
 def test_an_invitation_carries_its_link(acme, alice, settings):
     settings.MAILHUB_URL = "https://hub.example"
-    mail.invitation(acme.pk, "Acme", alice, "nadia@acme.example", "KEY")
+    mail.invitation(row(acme, alice), "KEY")
     (message,) = outgoing.outbox
     assert message.to == ["nadia@acme.example"]
     assert message.subject == "Alice Hartono invites you to Acme"
@@ -44,18 +51,41 @@ def test_an_invitation_is_in_the_readers_language_else_the_inviters(
     charlie.language, alice.language = reader, inviter
     charlie.save()
     seen = languages(monkeypatch)
-    mail.invitation(acme.pk, "Acme", alice, charlie.email, "KEY")
+    mail.invitation(row(acme, alice, charlie.email), "KEY")
     assert seen == [language]
 
 
 def test_names_are_neither_headers_nor_markup(acme, alice):
-    mail.invitation(
-        acme.pk, "Acme\r\nBcc: everybody@acme.example\r\n<b>&", alice, "nadia@acme.example", "KEY"
-    )
+    acme.name = "Acme\r\nBcc: everybody@acme.example\r\n<b>&"
+    mail.invitation(row(acme, alice), "KEY")
     (message,) = outgoing.outbox
     assert message.recipients() == ["nadia@acme.example"]
     assert "\n" not in message.subject
     assert "<b>&" in message.body
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Win https://evil.example/now",
+        "Open evil.example now",
+        "www.evil.example",
+        "evil。example",  # an ideographic full stop, which browsers take for a dot
+        "ｅｖｉｌ．ｅｘａｍｐｌｅ",
+        "ev\u200bil.example\u202e",
+        "boss@evil.example",
+        "https:\\\\evil.example",
+    ],
+)
+def test_a_name_is_no_link_in_mail_to_strangers(acme, alice, settings, name):
+    settings.MAILHUB_URL = "https://hub.example"
+    alice.name = acme.name = name
+    mail.invitation(row(acme, alice), "KEY")
+    (message,) = outgoing.outbox
+    text = message.body.replace(f"https://hub.example/invitation/{acme.pk}/KEY/", "")
+    for written in (text, message.subject):
+        assert not re.search(r"\S[.:。．@][^\s.,]", written), written
+        assert not re.search(r"[\u200b\u202e]|//", written)
 
 
 def test_a_stopped_account_is_told_to_its_owner(acme, alice, account, monkeypatch):

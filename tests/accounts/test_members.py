@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from accounts import members, tenancy
+from accounts import members, services, tenancy
 from accounts.models import AuditEvent, MailAccount, Membership, Role
 from mailbox.models import Message
 from quotas.models import StorageMeter
@@ -107,3 +107,50 @@ def test_removing_a_person_removes_their_mail_and_frees_its_space(house, acme, a
         "mail_account.deleted",
         "member.removed",
     }
+
+
+# ── What was true when the page was opened may no longer be ──────────────────
+def test_a_demoted_owner_promotes_nobody(house):
+    """The actor's role is read again under the lock, not taken from the page that was opened before."""
+    members.change_role(house["alice"], house["bob"], "owner")
+    stale = Membership.objects.select_related("user", "organization").get(pk=house["bob"].pk)
+    members.change_role(house["alice"], house["bob"], "member")
+    assert stale.role == "owner"
+    for act in (
+        lambda: members.change_role(stale, house["charlie"], "owner"),
+        lambda: members.change_role(stale, stale, "owner"),
+        lambda: members.remove(stale, house["charlie"]),
+    ):
+        with pytest.raises(members.NotAllowed):
+            act()
+    assert Membership.objects.get(pk=house["charlie"].pk).role == "admin"
+
+
+def test_who_has_left_changes_and_invites_nobody(house, acme):
+    stale = Membership.objects.select_related("user", "organization").get(pk=house["charlie"].pk)
+    invitation = factories.invite(acme, house["alice"].user, "nadia@acme.example")[0]
+    members.remove(house["alice"], house["charlie"])
+    with pytest.raises(members.Gone):
+        members.change_role(stale, house["bob"], "admin")
+    with pytest.raises(members.Gone):
+        members.withdraw(stale, invitation)
+    with pytest.raises(services.NotAdmin):
+        services.invite(stale, ["eve@acme.example"], "admin")
+
+
+def test_who_is_no_admin_any_more_invites_nobody(house):
+    stale = Membership.objects.select_related("user", "organization").get(pk=house["charlie"].pk)
+    members.change_role(house["alice"], house["charlie"], "member")
+    with pytest.raises(services.NotAdmin):
+        services.invite(stale, ["eve@acme.example"], "admin")
+
+
+def test_who_has_left_is_neither_changed_nor_removed_again(house):
+    stale = Membership.objects.select_related("user", "organization").get(pk=house["bob"].pk)
+    members.remove(house["alice"], house["bob"])
+    for act in (
+        lambda: members.change_role(house["alice"], stale, "admin"),
+        lambda: members.remove(house["alice"], stale),
+    ):
+        with pytest.raises(members.Gone):
+            act()

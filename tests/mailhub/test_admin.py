@@ -50,7 +50,7 @@ def houses(acme, umbrella, alice, charlie):
                 organization=organization, account=account, state="failed", error_code="timeout"
             )
             change_defaults(factories.membership(organization, owner), {"interval_minutes": 20})
-            services.invite(factories.membership(organization, owner), f"new@{name}.example", "member")
+            services.invite(factories.membership(organization, owner), [f"new@{name}.example"], "member")
     return acme, umbrella
 
 
