@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from unfold.admin import ModelAdmin
 
-from accounts.admin import ReadOnly, Undeletable
+from accounts.admin import ReadOnly, SupportAdmin, Undeletable
 from fetching.models import FetchDefaults, FetchRun, FetchSettings, FetchState, MailServer
 
 
 @admin.register(FetchState)
-class FetchStateAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
+class FetchStateAdmin(ReadOnly, SupportAdmin):
     """When each account is fetched next, and what is wrong with it."""
 
     list_display = (
@@ -33,7 +32,7 @@ class FetchStateAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
 
 
 @admin.register(FetchRun)
-class FetchRunAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
+class FetchRunAdmin(ReadOnly, SupportAdmin):
     """One session with a server each."""
 
     list_display = (
@@ -58,7 +57,7 @@ _RULES = ("interval_minutes", "is_adaptive", "first_fetch", "delete_policy", "ma
 
 
 @admin.register(FetchSettings)
-class FetchSettingsAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
+class FetchSettingsAdmin(ReadOnly, SupportAdmin):
     """How each account is fetched. The name of its folder or label may say too much."""
 
     list_display = ("account", "organization", *_RULES)
@@ -69,7 +68,7 @@ class FetchSettingsAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
 
 
 @admin.register(FetchDefaults)
-class FetchDefaultsAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
+class FetchDefaultsAdmin(ReadOnly, SupportAdmin):
     """What an organization's new accounts begin with."""
 
     list_display = ("organization", *_RULES)
@@ -79,7 +78,7 @@ class FetchDefaultsAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
 
 
 @admin.register(MailServer)
-class MailServerAdmin(Undeletable, ModelAdmin):  # type: ignore[misc]
+class MailServerAdmin(Undeletable, SupportAdmin):
     """Servers of all tenants: which are down, and how many sessions each takes. The latter can be changed here."""
 
     list_display = ("host", "connections", "failures", "closed_until", "lockstep_until")

@@ -6,15 +6,14 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
-from accounts.admin import ReadOnly, Undeletable
+from accounts.admin import ReadOnly, SupportAdmin, Undeletable
 from quotas import services
 from quotas.models import LedgerEntry, Plan, StorageMeter, Subscription
 
 
 @admin.register(Plan)
-class PlanAdmin(ModelAdmin):  # type: ignore[misc]
+class PlanAdmin(SupportAdmin):
     """What can be subscribed to. A plan that is in use cannot be deleted (PROTECT)."""
 
     list_display = (
@@ -38,7 +37,7 @@ class PlanAdmin(ModelAdmin):  # type: ignore[misc]
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(Undeletable, ModelAdmin):  # type: ignore[misc]
+class SubscriptionAdmin(Undeletable, SupportAdmin):
     """Which plan an organization is on; saving another one moves its limits."""
 
     list_display = ("organization", "plan", "since")
@@ -54,7 +53,7 @@ class SubscriptionAdmin(Undeletable, ModelAdmin):  # type: ignore[misc]
 
 
 @admin.register(StorageMeter)
-class StorageMeterAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
+class StorageMeterAdmin(ReadOnly, SupportAdmin):
     """Bytes used and allowed."""
 
     list_display = ("organization", "used", "limit")
@@ -64,7 +63,7 @@ class StorageMeterAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
 
 
 @admin.register(LedgerEntry)
-class LedgerEntryAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
+class LedgerEntryAdmin(ReadOnly, SupportAdmin):
     """Every change of a meter, append-only."""
 
     list_display = ("at", "organization", "account_id", "reason", "bytes", "messages")

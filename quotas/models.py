@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -16,11 +17,15 @@ class Plan(models.Model):
     slug = models.SlugField(unique=True)
     name = models.CharField(_("name"), max_length=60)
     position = models.PositiveIntegerField(default=0)
-    storage_bytes = models.BigIntegerField(_("storage in bytes"))
+    storage_bytes = models.BigIntegerField(_("storage in bytes"), validators=[MinValueValidator(0)])
     mail_accounts = models.PositiveIntegerField(_("mail accounts"))
-    members = models.PositiveIntegerField(_("members"))
-    fetch_minutes = models.PositiveSmallIntegerField(_("minutes between two fetches, at least"), default=3)
-    message_bytes = models.BigIntegerField(_("largest message in bytes"), default=50_000_000)
+    members = models.PositiveIntegerField(_("members"), validators=[MinValueValidator(1)])
+    fetch_minutes = models.PositiveSmallIntegerField(
+        _("minutes between two fetches, at least"), default=3, validators=[MinValueValidator(1)]
+    )
+    message_bytes = models.BigIntegerField(
+        _("largest message in bytes"), default=50_000_000, validators=[MinValueValidator(1)]
+    )
     recipients = models.PositiveIntegerField(_("recipients in 24 hours"), default=500)
 
     class Meta:
