@@ -18,7 +18,7 @@ from accounts.models import AuditEvent, Invitation, MailAccount, Membership, Org
 
 # What Django's own filters add to the name of the field they filter by.
 _OF_FILTERS = ("", "__exact", "__isnull", "__id__exact")
-_OF_DATES = ("__year", "__month", "__day", "__gte", "__lt")
+_OF_DATES = ("__year", "__month", "__day")
 
 
 class SupportAdmin(ModelAdmin):  # type: ignore[misc]
@@ -28,8 +28,9 @@ class SupportAdmin(ModelAdmin):  # type: ignore[misc]
         """Only what the list itself offers: Django's own answer lets any column be guessed letter by letter."""
         names = [each if isinstance(each, str) else each[0] for each in self.list_filter]
         offered = {f"{name}{end}" for name in names for end in _OF_FILTERS}
-        if self.date_hierarchy:
-            offered |= {f"{self.date_hierarchy}{end}" for end in _OF_DATES}
+        if self.date_hierarchy and lookup in {f"{self.date_hierarchy}{end}" for end in _OF_DATES}:
+            # Far more digits would be an error already when Python makes a date of them.
+            return value.isascii() and value.isdigit() and len(value) <= 4
         return lookup in offered
 
     def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:

@@ -12,7 +12,7 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.text import capfirst
@@ -80,6 +80,9 @@ class SignupForm(allauth_forms.SignupForm):  # type: ignore[misc]
             saved: tuple[User | None, HttpResponse | None] = super().try_save(request)
         except services.InvitationError:  # withdrawn while the form was open
             return None, render(request, "people/invitation_gone.html", status=404)
+        except IntegrityError:  # the same address signed up at this moment: a second click, or somebody else
+            self.account_already_exists = True
+            return self.try_save(request)
         return saved
 
     def save(self, request: HttpRequest) -> User:

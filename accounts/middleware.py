@@ -1,4 +1,4 @@
-"""A person's language and time zone, for every page."""
+"""For every page: a person's language and time zone, and addresses that no page can read."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
+from django.views.defaults import bad_request
 
 
 class PreferencesMiddleware:
@@ -31,3 +32,17 @@ def _zone(name: str) -> zoneinfo.ZoneInfo:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):
         return zoneinfo.ZoneInfo("UTC")
+
+
+class ReadableAddressMiddleware:
+    """Refuses an address with a NUL in it: PostgreSQL takes none, so any query made of it would be an error."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer with 400, or go on."""
+        query = request.META.get("QUERY_STRING", "")
+        if "\0" in request.path or "\0" in query or "%00" in query:
+            return bad_request(request, ValueError("NUL"))
+        return self.get_response(request)

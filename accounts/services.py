@@ -157,6 +157,8 @@ def change_mail_account(account: MailAccount, actor: User, fields: Mapping[str, 
     with transaction.atomic():
         values = dict(fields)
         if values.pop("is_default", False):
+            # One at a time, or two accounts would both open first.
+            Organization.objects.select_for_update(no_key=True).get(pk=account.organization_id)
             MailAccount.objects.filter(organization=account.organization_id, owner=account.owner_id).update(
                 is_default=False
             )

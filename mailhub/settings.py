@@ -81,6 +81,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "accounts.middleware.ReadableAddressMiddleware",
 ]
 ROOT_URLCONF = "mailhub.urls"
 WSGI_APPLICATION = "mailhub.wsgi.application"

@@ -48,7 +48,7 @@ def _person(actor: Membership, member: Membership, accounts: Counter[int], owner
 def _people(request: access.MemberRequest, form: InviteForm, status: int = 200) -> HttpResponse:
     organization = request.membership.organization
     everybody = Membership.objects.filter(organization=organization)
-    words = request.GET.get("q", "").replace("\0", "").strip()
+    words = request.GET.get("q", "").strip()
     shown = (
         everybody.filter(Q(user__name__icontains=words) | Q(user__email__icontains=words))
         if words

@@ -80,8 +80,8 @@ def mail_fresh(request: MemberRequest) -> HttpResponse:
     Nothing (204) when there are none: the page stays as it is, with its selection and its scroll position.
     """
     source = list_context.source(request, ListPlace.read(request))
-    known = request.GET.get("seen", "")
-    arrived = source.arrived(int(known)) if known.isdecimal() else 0
+    known = access.number_in(request.GET.get("seen", ""))
+    arrived = source.arrived(known) if known is not None else 0
     if not arrived:
         return HttpResponse(status=204)
     return render_page(request, "mail/_new_mail.html", source.context | {"arrived": arrived})

@@ -50,7 +50,7 @@ def move(request: MemberRequest, chosen: QuerySet[Message]) -> HttpResponse:
         return _ask_folder(request, chosen, account)
     if form.get("to"):
         own = Folder.objects.visible_to(request.membership).filter(account=account, role__in=TARGETS)
-        target = get_object_or_404(own, pk=form["to"] if form["to"].isdecimal() else 0)
+        target = get_object_or_404(own, pk=number_in(form["to"]))
     else:
         try:
             target = folders.create_folder(account, form["new"])

@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.urls import reverse
 
 from accounts import members, services, tenancy
-from accounts.models import Membership, Organization, Role
+from accounts.models import Membership, Organization, Role, User
 from mailbox import folders, labels, names
 from mailbox.models import Folder, Label
 from sending.compose import signatures
@@ -146,3 +147,29 @@ def test_accounts_of_one_name_are_all_kept_and_one_opens_first(acme, alice):
     with tenancy.scope(acme.pk):
         accounts = services.MailAccount.objects.filter(owner=alice)
         assert (accounts.count(), accounts.filter(is_default=True).count()) == (3, 1)
+
+
+def test_two_accounts_that_are_to_open_first_do_not_both(acme, alice, account):
+    other = factories.connect(acme, alice, name="Other", email="other@post.example")
+    results = together(
+        *(
+            inside(acme, lambda row=row: services.change_mail_account(row, alice, {"is_default": True}))
+            for row in (account, other, account)
+        )
+    )
+    assert not [each for each in results if isinstance(each, Exception)], results
+    with tenancy.scope(acme.pk):
+        assert services.MailAccount.objects.filter(owner=alice, is_default=True).count() == 1
+
+
+def test_signing_up_twice_at_once_makes_one_person(db):
+    form = {
+        "name": "Dewi",
+        "organization": "Rumah",
+        "email": "dewi@rumah.example",
+        "password1": "tiga ekor kucing",
+    }
+    answers = together(*[lambda: Client().post(reverse("account_signup"), form).status_code] * 3)
+    assert answers == [302] * 3
+    assert User.objects.filter(email="dewi@rumah.example").count() == 1
+    assert Organization.objects.count() == 1
