@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts import tenancy
 from accounts.models import MailAccount
-from accounts.servers.failures import clean_server_text
+from accounts.servers.server_text import clean_server_text
 from mailbox import services
 from mailbox.models import Attachment, Message
 from sending.bounces import notices

@@ -8,7 +8,8 @@ from enum import IntEnum
 from typing import Final
 
 from accounts.servers import sasl
-from accounts.servers.failures import MailError, clean_server_text
+from accounts.servers.failures import MailError
+from accounts.servers.server_text import clean_server_text
 from accounts.servers.transport import Clocks, Credentials, Transport
 from sending.smtp import refusals
 from sending.smtp.commands import Command

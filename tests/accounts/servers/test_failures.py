@@ -10,7 +10,8 @@ import pytest
 from django.utils import translation
 from django.utils.functional import Promise
 
-from accounts.servers.failures import FAILURES, ErrorClass, MailError, clean_server_text, describe
+from accounts.servers.failures import FAILURES, ErrorClass, MailError, describe
+from accounts.servers.server_text import clean_server_text
 
 CODES = [
     "name_not_found",
