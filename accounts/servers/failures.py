@@ -299,12 +299,12 @@ FAILURES: dict[str, Failure] = {
         _("It stays at the provider, where you can read it; nothing is lost."),
     ),
     "message_withheld": _temporary(
-        ErrorClass.MESSAGE,
+        ErrorClass.BUSY,
         _("The server does not hand out this message."),
         _("Mailhub asks for it again, after an hour and then ever less often; it stays at the provider."),
     ),
     "message_short": _temporary(
-        ErrorClass.MESSAGE,
+        ErrorClass.BUSY,
         _("Far less of this message came than the provider lists."),
         _("Mailhub asks for it again, and does not delete it at the provider."),
     ),

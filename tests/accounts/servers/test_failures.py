@@ -43,6 +43,8 @@ CODES = [
     "uidl_missing",
     "protocol_error",
     "message_too_large",
+    "message_withheld",
+    "message_short",
     "password_unencodable",
     "storage_full",
     "too_many_tests",
