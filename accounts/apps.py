@@ -12,7 +12,7 @@ class AccountsConfig(AppConfig):
     verbose_name = _("People and accounts")
 
     def ready(self) -> None:
-        """Listen to allauth and to migrations; read the rules for hosts, or a wrong one is noticed at the first fetch."""
+        """Listen to allauth and to migrations; read the rules for hosts, or a wrong one shows at the first fetch."""
         from accounts import database_roles, receivers  # noqa: F401  (receivers connect themselves)
         from accounts.servers import hosts
 
