@@ -1,20 +1,24 @@
-"""Mail that Mailhub itself writes to people, one function a kind, in the reader's language."""
+"""Mail that Mailhub itself writes to people, one function a kind, in the reader's language.
+
+Each is queued (`accounts.system_mail`) in the caller's transaction and goes out after it.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts import system_mail
 from accounts.models import Invitation, MailAccount, User
 from accounts.models.people import INVITATION_DAYS
 from accounts.servers.failures import Failure
@@ -38,6 +42,7 @@ def invitation(found: Invitation, key: str) -> None:
             _("%(person)s invites you to %(organization)s")
             % {"person": person, "organization": organization},
             "email/invitation.txt",
+            timedelta(days=INVITATION_DAYS),
             organization=organization,
             inviter=person,
             days=INVITATION_DAYS,
@@ -75,6 +80,7 @@ def _tell_owner(account: MailAccount, subject: _StrPromise, template: str, page:
             owner.email,
             str(subject) % {"account": account.name},
             template,
+            system_mail.GOOD_FOR,
             account=account,
             owner=owner,
             url=url,
@@ -91,6 +97,7 @@ def address_code(
             address,
             _("Is %(address)s yours?") % {"address": address},
             "email/address_code.txt",
+            timedelta(minutes=minutes),
             address=address,
             person=_unlinked(str(user)),
             email=user.email,
@@ -115,7 +122,5 @@ def _address(name: str, *args: Any) -> str:
     return f"{settings.MAILHUB_URL}{reverse(name, args=args)}"
 
 
-def _send(to: str, subject: str, template: str, **context: Any) -> None:
-    # A name with a line break in it must not become a header of its own.
-    line = " ".join(subject.split())
-    EmailMessage(line, render_to_string(template, context), to=[to]).send()
+def _send(to: str, subject: str, template: str, good_for: timedelta, **context: Any) -> None:
+    system_mail.queue(to, subject, render_to_string(template, context), good_for=good_for)

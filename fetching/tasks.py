@@ -6,15 +6,12 @@ import time
 
 from celery import shared_task
 
-from accounts import leases, mail
-from accounts.models import MailAccount
 from fetching.connect import probe as fetch_probe
 from fetching.engine import run
-from fetching.models import FetchState
 from fetching.protocols import open_source
 from fetching.scheduler import claims, retention
 from fetching.scheduler.claims import Claim
-from fetching.status import account_status
+from fetching.status import owner_notices
 
 DISPATCH_LIMIT = 500
 # A worker goes on with the next account of the same server for so long, then it is the turn of others (ADR 0005).
@@ -55,12 +52,15 @@ def _fetch(claim: Claim) -> Claim | None:
 
 @shared_task
 def tell_owner(organization_id: int, account_id: int) -> None:
-    """One mail when fetching has stopped until the owner does something."""
-    with leases.short_scope(organization_id):
-        accounts = MailAccount.objects.select_related("owner", "organization", "fetch_state")
-        account = accounts.filter(pk=account_id, fetch_state__status=FetchState.Status.FAILED).first()
-    if account is not None:
-        mail.account_needs_you(account, account_status.failure_of(account))
+    """One mail when fetching has stopped until the owner does something; should the order get lost, see `sweep`."""
+    owner_notices.notify_owner(organization_id, account_id)
+
+
+@shared_task
+def sweep() -> None:
+    """The clock: what was to be done after a session, and whose order was lost."""
+    for organization_id, account_id in owner_notices.accounts_to_notify(DISPATCH_LIMIT):
+        owner_notices.notify_owner(organization_id, account_id)
 
 
 @shared_task

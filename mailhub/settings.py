@@ -173,6 +173,11 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 4.5},
     },
     "send what is due": {"task": "sending.tasks.dispatch", "schedule": 5.0, "options": {"expires": 4.5}},
+    # What must be done is a row; these find the rows whose task was lost.
+    **{
+        f"sweep: {task}": {"task": task, "schedule": 30.0, "options": {"expires": 25.0}}
+        for task in ("fetching.tasks.sweep", "sending.tasks.sweep", "accounts.tasks.dispatch_mail")
+    },
     "delete expired fetches": {
         "task": "fetching.tasks.delete_expired",
         "schedule": 3600.0,

@@ -12,4 +12,4 @@ class SendingConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the receivers."""
-        from sending.receivers import accounts, new_mail, vacation  # noqa: F401
+        from sending.receivers import accounts, new_mail  # noqa: F401

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -12,14 +13,15 @@ from django.utils import timezone
 
 from accounts import mail, tenancy
 from accounts.models import MailAccount
-from mailbox.models import Message
-from sending.bounces import processing
+from sending import new_mail_checks
 from sending.identities import address_verification
 from sending.identities import probe as send_probe
 from sending.models import AddressProof, OutgoingMessage
 from sending.outbox import claims, delivery, owner_notices, retention, sent_copies
 from sending.outbox.claims import Claim
 from sending.vacation import replies
+
+logger = logging.getLogger(__name__)
 
 DISPATCH_LIMIT = 200
 # What is due within so many seconds is ordered at once; what is due later is found by the tick.
@@ -34,16 +36,16 @@ def send_code(organization_id: int, proof_id: int, language: str) -> None:
     with tenancy.scope(organization_id):
         code = address_verification.make_code(proof_id)
         proof = AddressProof.objects.select_related("user", "organization").get(pk=proof_id)
-    if code:
-        mail.address_code(
-            proof.user,
-            proof.organization.name,
-            proof.organization.slug,
-            proof.address,
-            code,
-            minutes=address_verification.MINUTES,
-            language=language,
-        )
+        if code:
+            mail.address_code(
+                proof.user,
+                proof.organization.name,
+                proof.organization.slug,
+                proof.address,
+                code,
+                minutes=address_verification.MINUTES,
+                language=language,
+            )
 
 
 @shared_task(expires=120)
@@ -115,31 +117,29 @@ def file_copy(organization_id: int, outgoing_id: int) -> None:
     sent_copies.file_copy(organization_id, outgoing_id)
 
 
+# ── New mail ────────────────────────────────────────────────────────────────
 @shared_task
-def adopt_copy(organization_id: int, outgoing_id: int, message_id: int) -> None:
-    """The provider has handed a sent message back: keep one of the two copies."""
-    sent_copies.adopt_copy(organization_id, outgoing_id, message_id)
+def look_at_new_mail(organization_id: int, check_ids: Sequence[int]) -> None:
+    """Read reports, adopt copies, decide about away replies; one that cannot be done now is left to the clock."""
+    for key in check_ids:
+        try:
+            reply = new_mail_checks.look(organization_id, key)
+        except Exception:  # one letter's trouble must stay that letter's (R8)
+            logger.exception("check %d of new mail", key)
+            continue
+        if reply is not None:
+            schedule_sending(reply)
 
 
 @shared_task
-def note_report(organization_id: int, message_id: int) -> None:
-    """Read a delivery report, and note whom a message did not reach."""
-    processing.process_report(organization_id, message_id)
-
-
-@shared_task
-def answer_away(organization_id: int, message_ids: Sequence[int]) -> None:
-    """See to away replies for new mail; a letter that has its reply gets no second one."""
-    for key in message_ids:
-        with tenancy.scope(organization_id):
-            message = Message.objects.select_related("folder").filter(pk=key).first()
-            outcome = replies.answer_message(message) if message else None
-            if isinstance(outcome, OutgoingMessage):
-                schedule_sending(outcome)
+def sweep() -> None:
+    """The clock: new mail that nobody has looked at, because the order was lost or came to nothing."""
+    for organization_id, check_ids in new_mail_checks.take_due(DISPATCH_LIMIT).items():
+        look_at_new_mail.delay(organization_id, check_ids)
 
 
 @shared_task
 def delete_expired() -> None:
-    """Forget what was taken back, and who had an away reply long ago."""
+    """Forget drafts that nobody wrote into, what was taken back, and who had an away reply long ago."""
     retention.delete_expired()
     replies.delete_expired()

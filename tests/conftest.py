@@ -9,16 +9,17 @@ import copy
 import os
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import environ
 import hypothesis
 import pytest
 from django.core.cache import cache
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 
-from accounts import tenancy
+from accounts import system_mail, tenancy
 from accounts.models import MailAccount, Organization, Role, User
 from tests import factories
 from tests.faults import ids_of
@@ -115,6 +116,18 @@ def _clean_cache(request):
     """Counters of one test must not refuse another."""
     if uses_database(request):
         cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _mail_goes(request, monkeypatch):
+    """Mail of Mailhub's own goes at once, or with the commit where a test lets things be committed."""
+    if uses_database(request):
+        commits = "django_capture_on_commit_callbacks" in request.fixturenames
+
+        def hint(pk: int) -> None:
+            transaction.on_commit(partial(system_mail.send, pk)) if commits else system_mail.send(pk)
+
+        monkeypatch.setattr(system_mail, "hint", hint)
 
 
 def check_books() -> None:

@@ -260,6 +260,9 @@ SCHEDULING = (
      "Not found, at every address; and the database itself shows no row of another organization."),
     ("S8", "Clocks step back, or summer time begins.",
      "Due times and leases are compared in the database and in UTC, sessions by a clock that only goes forward."),
+    ("S9", "The broker loses every task.",
+     "What must be done is a row of the transaction that made it necessary; the clock finds it again. Done twice it"
+     " is done once."),
 )
 # fmt: on
 

@@ -18,6 +18,7 @@ from fetching.connect.services import change_defaults
 from fetching.models import FetchRun, RemoteMessage
 from mailbox import bulk_insert, labels
 from mailbox.models import Message
+from sending import new_mail_checks
 from sending.identities import address_verification, servers
 from sending.models import (
     Disclaimer,
@@ -51,7 +52,10 @@ SYSTEM_CALLERS = {
     "sending/outbox/claims.py": "seats at a server are counted, and claims that ran out ended, over all",
     "sending/outbox/sent_copies.py": "copies that were left behind, of all",
     "sending/outbox/owner_notices.py": "whose owners have something to hear, of all",
-    "sending/outbox/retention.py": "what was taken back is forgotten, of all",
+    "sending/outbox/retention.py": "what was taken back, and drafts nobody wrote into, are forgotten, of all",
+    "sending/new_mail_checks.py": "new mail that nobody has looked at yet, of all",
+    "sending/migrations/0003_outbox.py": "what was kept twice is forgotten, of all",
+    "fetching/status/owner_notices.py": "whose owners have something to hear, of all",
     "sending/vacation/replies.py": "who had an away reply is forgotten, of all",
     "mailhub/management/accounts.py": "operators name an account by number",
     "mailhub/admin.py": "support staff",
@@ -98,6 +102,7 @@ def furnish(organization, owner):
         change_defaults(factories.membership(organization, owner), {"interval_minutes": 10})
         RemoteMessage.objects.create(organization=organization, account=account, uidl=b"1", state="stored")
         outgoing_row(account)
+        new_mail_checks.note(account, [(delivered[0], "report")])
         draft_row(account)
         writing_rows(account)
         servers.save_relay_server(account, owner)

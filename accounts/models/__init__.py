@@ -3,5 +3,15 @@
 from accounts.models.audit import AuditEvent
 from accounts.models.mail_accounts import MailAccount
 from accounts.models.people import Invitation, Membership, Organization, Role, User
+from accounts.models.system_mail import SystemMail
 
-__all__ = ["AuditEvent", "Invitation", "MailAccount", "Membership", "Organization", "Role", "User"]
+__all__ = [
+    "AuditEvent",
+    "Invitation",
+    "MailAccount",
+    "Membership",
+    "Organization",
+    "Role",
+    "SystemMail",
+    "User",
+]

@@ -64,6 +64,8 @@ class FetchState(TenantModel):
     # What waits at the provider because storage is full.
     waiting_messages = models.PositiveIntegerField(default=0)
     waiting_bytes = models.BigIntegerField(default=0)
+    # Fetching has stopped until its owner does something, and the mail that says so is not written yet.
+    notice_due = models.BooleanField(default=False)
 
     class Meta:
         verbose_name = _("fetch state")
@@ -81,6 +83,9 @@ class FetchState(TenantModel):
                 fields=["lease_until"], condition=models.Q(lease_until__isnull=False), name="fetch_leased"
             ),
             models.Index(fields=["mailbox"], name="fetch_of_mailbox"),
+            models.Index(
+                fields=["organization"], condition=models.Q(notice_due=True), name="fetch_notice_due"
+            ),
         ]
 
     def __str__(self) -> str:

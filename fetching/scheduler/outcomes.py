@@ -139,7 +139,7 @@ def fail(
         " error_code = %(code)s, error_text = %(text)s, listed_at = NULL,"
         " authentication_failures = authentication_failures + %(authentication)s::int,"
         " connection_failures = CASE WHEN %(unreachable)s THEN connection_failures + 1 ELSE 0 END,"
-        f" status = CASE WHEN {_STOPS} THEN 'failed' ELSE 'backing_off' END,"
+        f" status = CASE WHEN {_STOPS} THEN 'failed' ELSE 'backing_off' END, notice_due = {_STOPS},"
         # A delay that the server states is kept whole, by people too; only our own guess is jittered.
         f" not_before = CASE WHEN %(stated)s > 0 THEN {_NOW} + make_interval(secs => %(stated)s) END,"
         f" next_run_at = CASE WHEN {_STOPS} THEN NULL ELSE {_NOW} + make_interval(secs => greatest(%(retry_after)s,"

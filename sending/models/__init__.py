@@ -2,6 +2,7 @@
 
 from sending.models.drafts import Draft, DraftFile
 from sending.models.identities import AddressProof, Identity
+from sending.models.new_mail import NewMailCheck
 from sending.models.outbox import OutgoingMessage, OutgoingPart, OutgoingRecipient
 from sending.models.servers import OutgoingServer
 from sending.models.signatures_and_templates import Disclaimer, MessageTemplate, Signature, TemplateFile
@@ -14,6 +15,7 @@ __all__ = [
     "DraftFile",
     "Identity",
     "MessageTemplate",
+    "NewMailCheck",
     "OutgoingMessage",
     "OutgoingPart",
     "OutgoingRecipient",

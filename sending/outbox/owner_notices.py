@@ -1,7 +1,8 @@
 """Owners hear by mail what only they can help: nothing goes out any more, or a message was not sent, or only maybe.
 
-Once for each, some minutes after it happened: who still looks at the page has seen it there. What came back needs no
-mail of ours, because the report is one.
+Once for each, some minutes after it happened: who still looks at the page has seen it there. The mail is queued in the
+transaction that notes it, so it is neither lost nor written twice. What came back needs no mail of ours, because the
+report is one.
 """
 
 from __future__ import annotations
@@ -47,15 +48,12 @@ def notify_owner(organization_id: int, account_id: int) -> int:
         messages = [status.details_of(row) for row in rows.select_for_update(of=("self",), skip_locked=True)]
         told = OutgoingMessage.objects.filter(pk__in=[shown.outgoing.pk for shown in messages])
         told.update(told_at=Now())
-    # Outside the transaction, and marked before: a mail too few is better than one every few seconds.
-    if is_paused:
-        paused = status.paused(account.outgoing_server)
-        mail.sending_needs_you(account, paused.sentence, paused.remedy)
-    if messages:
-        lines = [
-            (shown.outgoing.subject, shown.status.badge, shown.status.sentence) for shown in messages[:NAMED]
-        ]
-        mail.not_sent(account, lines, more=max(0, len(messages) - NAMED))
+        if is_paused:
+            paused = status.paused(account.outgoing_server)
+            mail.sending_needs_you(account, paused.sentence, paused.remedy)
+        if messages:
+            lines = [(each.outgoing.subject, each.status.badge, each.status.sentence) for each in messages]
+            mail.not_sent(account, lines[:NAMED], more=max(0, len(lines) - NAMED))
     return is_paused + bool(messages)
 
 

@@ -39,6 +39,9 @@ Kind = OutgoingMessage.Kind
 # The same letter always gives the same key, so the outbox takes its reply once.
 _NAMESPACE: Final = uuid.UUID("6c0f3a52-6c5b-4d54-8a0b-2f6a9b0b6d11")
 SENDER_LIMIT: Final = 320
+# A letter that has waited so long for its reply gets none: its writer has found out, or the owner is back. That
+# happens when nothing could be looked at for so long; see `sending.new_mail_checks`.
+TOO_LATE: Final = timedelta(hours=12)
 # Beyond the longest interval nothing follows from it.
 REMEMBERED: Final = rules.LONGEST + timedelta(days=1)
 
@@ -89,6 +92,8 @@ def answer_message(message: Message) -> OutgoingMessage | Reason:
         if message.folder.role == Folder.Role.SENT:
             # A copy that was filed or handed back. Its sender may be an address of the past.
             return Reason.OWN
+        if timezone.now() - message.stored_at > TOO_LATE:
+            return Reason.OLD
         account = MailAccount.objects.select_related("owner", "organization").get(pk=message.account_id)
         facts = rules.facts_of(raw_bytes(message))
         decided = rules.decide(

@@ -139,7 +139,12 @@ class Instance:
 
     # ── Mailhub's own mail ──────────────────────────────────────────────────
     def link_for(self, address: str) -> str:
-        """The link in the newest mail that Mailhub wrote to somebody."""
-        mails = sorted((self.home / "outbox").iterdir(), key=lambda path: path.stat().st_mtime_ns)
-        text = [mail for path in mails if f"To: {address}\n" in (mail := path.read_text())][-1]
-        return re.search(rf"{re.escape(self.address)}\S+", text)[0]
+        """The link in the newest mail that Mailhub wrote to somebody, once a worker has sent it."""
+
+        def links() -> list[str]:
+            mails = sorted((self.home / "outbox").glob("*"), key=lambda path: path.stat().st_mtime_ns)
+            texts = [mail for path in mails if f"To: {address}\n" in (mail := path.read_text())]
+            return [found for text in texts for found in re.findall(rf"{re.escape(self.address)}\S+", text)[:1]]
+
+        assert wait_until(lambda: bool(links()), 60)
+        return links()[-1]

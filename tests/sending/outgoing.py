@@ -13,8 +13,9 @@ from django.utils import timezone
 from accounts import tenancy
 from accounts.models import MailAccount
 from mailbox.models import Folder, Message
+from sending import tasks
 from sending.message.build import Address, Letter
-from sending.models import Identity, OutgoingMessage, OutgoingRecipient, OutgoingServer
+from sending.models import Identity, NewMailCheck, OutgoingMessage, OutgoingRecipient, OutgoingServer
 from sending.outbox import claims, delivery, outbox, sent_copies
 from sending.outbox.claims import Claim
 from sending.smtp.client import deliver
@@ -128,6 +129,20 @@ def claims_run_out(account: MailAccount) -> None:
         held = OutgoingMessage.objects.filter(account=account, claimed_until__gt=Now())
         assert held.update(claimed_until=Now() - timedelta(seconds=1)), "nothing was held"
     claims.expire()
+
+
+def checks(account: MailAccount) -> list[tuple[int, str]]:
+    """What is still to be looked at, as (message, kind)."""
+    with tenancy.scope(account.organization_id):
+        found = NewMailCheck.objects.filter(account=account).order_by("message_id", "kind")
+        return list(found.values_list("message_id", "kind"))
+
+
+def look_at_new_mail(account: MailAccount) -> None:
+    """What a worker does that was ordered when the mail was stored."""
+    with tenancy.scope(account.organization_id):
+        ids = list(NewMailCheck.objects.filter(account=account).order_by("pk").values_list("pk", flat=True))
+    tasks.look_at_new_mail(account.organization_id, ids)
 
 
 def server_of(account: MailAccount) -> OutgoingServer:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from html import unescape
 
+from django.test import TestCase
+
 from accounts import tenancy
 from accounts.models import MailAccount
 from accounts.servers import probes
@@ -51,7 +53,8 @@ def code_for(membership, queued, outbox) -> str:
     """The worker mails the code that was ordered last; what the mail says."""
     name, *args = queued.pop()
     assert name == "send_code"
-    tasks.send_code(*args)
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        tasks.send_code(*args)
     return next(line.strip() for line in outbox[-1].body.splitlines() if line.startswith("    "))
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from accounts import tenancy
+from sending import tasks
 from sending.bounces import processing
-from sending.receivers import new_mail
 from tests import factories
 from tests.mailbox.corpus import letter as corpus_letter
 from tests.sending.bounces.notice_samples import NOTICES, OTHERS, OURS
 from tests.sending.bounces.test_reports import FAILED, ORIGINAL, report
-from tests.sending.outgoing import BOB, EVE, file_copies, fresh, queue, recipients, send, states
+from tests.sending.outgoing import BOB, EVE, checks, file_copies, fresh, queue, recipients, send, states
 from tests.servers.smtp import Faults
 
 pytestmark = pytest.mark.django_db
@@ -108,12 +108,14 @@ def test_a_bounced_away_reply_bothers_nobody(ada):
 
 
 def test_a_report_is_looked_at_after_the_commit(ada, sent, monkeypatch, django_capture_on_commit_callbacks):
-    ordered = []
-    monkeypatch.setattr(new_mail.tasks.note_report, "delay", lambda *args: ordered.append(args))
+    monkeypatch.setattr(tasks.look_at_new_mail, "delay", tasks.look_at_new_mail)
     with django_capture_on_commit_callbacks(execute=True):
         (key,) = factories.deliver(ada, bounce(sent))
         factories.deliver(ada, factories.letter("something else"))
-    assert ordered == [(ada.organization_id, key)]
+        assert checks(ada) == [(key, "report")]
+        assert states(sent)[BOB] == "accepted"
+    assert states(sent)[BOB] == "bounced"
+    assert checks(ada) == []
 
 
 def test_what_is_gone_or_no_report_is_passed_over(ada, sent):

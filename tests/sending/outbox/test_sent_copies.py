@@ -8,11 +8,12 @@ from accounts import tenancy
 from mailbox import labels, services
 from mailbox.models import Folder, Message
 from quotas.models import StorageMeter
-from sending.models import OutgoingMessage
+from sending import tasks
+from sending.models import Draft, DraftFile, OutgoingMessage
 from sending.outbox import outbox, retention, sent_copies
-from sending.receivers import new_mail
 from tests import factories
-from tests.sending.outgoing import change, file_copies, fresh, in_sent, queue, send, states
+from tests.sending.drafted import draft_row
+from tests.sending.outgoing import change, checks, file_copies, fresh, in_sent, queue, send, states
 from tests.servers.smtp import Faults
 
 pytestmark = pytest.mark.django_db
@@ -96,6 +97,21 @@ def test_what_was_taken_back_is_forgotten_after_a_day(ada):
     retention.delete_expired()
     with tenancy.scope(ada.organization_id):
         assert list(OutgoingMessage.objects.values_list("pk", flat=True)) == [kept.pk]
+
+
+def test_drafts_that_nobody_wrote_into_go_after_a_day_by_the_clock(ada, monkeypatch):
+    monkeypatch.setattr(retention, "BATCH", 2)
+    old = {"created_at": "2026-01-01T00:00Z"}
+    with tenancy.scope(ada.organization_id):
+        for _ in range(5):
+            draft_row(ada)
+        Draft.objects.update(**old)
+        kept = {draft_row(ada).pk, draft_row(ada, is_touched=True).pk}
+        Draft.objects.filter(is_touched=True).update(**old)
+    tasks.delete_expired()
+    with tenancy.scope(ada.organization_id):
+        assert set(Draft.objects.values_list("pk", flat=True)) == kept
+        assert DraftFile.objects.count() == 2
 
 
 # ── Handed back by the provider ─────────────────────────────────────────────
@@ -212,16 +228,15 @@ def test_nobody_elses_mail_is_matched(acme, bob, ada, sent):
 
 def test_new_mail_is_looked_at_after_the_commit(ada, sent, monkeypatch, django_capture_on_commit_callbacks):
     outgoing, raw = sent
-    ordered = []
-    monkeypatch.setattr(new_mail.tasks.adopt_copy, "delay", lambda *args: ordered.append(args))
-    monkeypatch.setattr(new_mail.tasks.note_report, "delay", lambda *args: ordered.append(args))
+    monkeypatch.setattr(tasks.look_at_new_mail, "delay", tasks.look_at_new_mail)
     with django_capture_on_commit_callbacks(execute=True):
         theirs = hand_back(ada, RECEIVED + raw)
         hand_back(ada, factories.letter("something else"))
-    assert ordered == [(ada.organization_id, outgoing.pk, theirs)]
-    ordered.clear()
+        assert checks(ada) == [(theirs, "copy")]
+        assert fresh(outgoing).sent_copy_id != theirs
+    assert fresh(outgoing).sent_copy_id == theirs
+    assert checks(ada) == []
     queue(ada)
-    with django_capture_on_commit_callbacks(execute=True):
-        send(ada)
-        file_copies()
-    assert ordered == [], "our own copy is none"
+    send(ada)
+    file_copies()
+    assert checks(ada) == [], "our own copy is none"

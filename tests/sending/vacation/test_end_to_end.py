@@ -55,7 +55,7 @@ def without_marks(raw: bytes) -> bytes:
 def inline(monkeypatch, django_capture_on_commit_callbacks):
     """Workers: what is ordered on commit is done at once, what that orders as well."""
     monkeypatch.setattr(delivery.send, "__kwdefaults__", {"carry": carry})
-    monkeypatch.setattr(tasks.answer_away, "delay", tasks.answer_away)
+    monkeypatch.setattr(tasks.look_at_new_mail, "delay", tasks.look_at_new_mail)
     monkeypatch.setattr(tasks.send_due, "apply_async", lambda args, countdown=None: tasks.send_due(*args))
     return lambda: django_capture_on_commit_callbacks(execute=True)
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts import tenancy
 from accounts.models import AuditEvent
 from mailbox.mime.parsing import parse
-from sending import tasks
+from sending import new_mail_checks, tasks
 from sending.identities import identities
 from sending.message.build import ComposeError
 from sending.models import Identity, OutgoingServer, VacationReply, VacationSent
@@ -20,7 +20,17 @@ from sending.outbox import outbox
 from sending.vacation import replies as vacation_replies
 from sending.vacation.rules import Reason
 from tests import factories
-from tests.sending.outgoing import BOB, claim, fresh, queue, recipients, send, sender
+from tests.sending.outgoing import (
+    BOB,
+    checks,
+    claim,
+    fresh,
+    look_at_new_mail,
+    queue,
+    recipients,
+    send,
+    sender,
+)
 from tests.sending.settled import prove, relay
 from tests.sending.vacation.samples import SAMPLES
 from tests.sending.vacation_accounts import (
@@ -107,12 +117,15 @@ def test_the_same_letter_has_one_reply_however_often_the_task_runs(ada, monkeypa
     message = arrive(ada, letter())
     ordered = []
     monkeypatch.setattr(tasks, "schedule_sending", lambda outgoing: ordered.append(outgoing.pk))
-    for _ in range(3):
-        tasks.answer_away(ada.organization_id, [message.pk])
-    age(ada, 5 * DAY)
-    tasks.answer_away(ada.organization_id, [message.pk, 0])
+    for days in (0, 0, 5):
+        age(ada, days * DAY)
+        look_at_new_mail(ada)
+        with tenancy.scope(ada.organization_id):
+            new_mail_checks.note(ada, [(message.pk, "away"), (0, "away")])
+    look_at_new_mail(ada)
     (only,) = replies(ada)
     assert set(ordered) == {only.pk}
+    assert checks(ada) == []
 
 
 def test_a_new_absence_is_new_to_everybody(ada):
@@ -292,27 +305,25 @@ def test_old_replies_are_forgotten(ada):
         assert not VacationSent.objects.exists()
 
 
+def test_a_letter_that_has_waited_too_long_for_its_reply_gets_none(ada):
+    """Nobody could look at it for so long: by rule, not by accident."""
+    go_away(ada, since=2 * DAY)
+    late, soon = arrive(ada, letter()), arrive(ada, letter(sender="p@post.example", path="<p@post.example>"))
+    late.stored_at = timezone.now() - vacation_replies.TOO_LATE - timedelta(minutes=1)
+    soon.stored_at = timezone.now() - vacation_replies.TOO_LATE + timedelta(minutes=1)
+    assert answer(late) is Reason.OLD
+    assert answer(soon).kind == "vacation"
+
+
 # ── What new mail starts ────────────────────────────────────────────────────
-@pytest.fixture
-def ordered(monkeypatch):
-    calls: list[tuple] = []
-    monkeypatch.setattr(tasks.answer_away, "delay", lambda *args: calls.append(args))
-    return calls
-
-
-def test_new_mail_is_looked_at_only_while_somebody_is_away(ada, ordered, django_capture_on_commit_callbacks):
-    def come():
-        with django_capture_on_commit_callbacks(execute=True):
-            return factories.deliver(ada, letter())
-
-    come()
+def test_new_mail_is_looked_at_only_while_somebody_is_away(ada):
+    factories.deliver(ada, letter())
     go_away(ada, ends_at=timezone.now() - DAY)
-    come()
-    assert ordered == []
+    factories.deliver(ada, letter())
     go_away(ada, ends_at=timezone.now() + DAY)
-    assert ordered == []
-    keys = come()
-    assert ordered == [(ada.organization_id, keys)]
+    assert checks(ada) == []
+    (key,) = factories.deliver(ada, letter())
+    assert checks(ada) == [(key, "away")]
 
 
 def test_the_task_has_replies_sent(ada, server, monkeypatch, django_capture_on_commit_callbacks):
@@ -320,8 +331,9 @@ def test_the_task_has_replies_sent(ada, server, monkeypatch, django_capture_on_c
     message = arrive(ada, letter())
     sent = []
     monkeypatch.setattr(tasks.send_due, "apply_async", lambda args, countdown=None: sent.append(args))
+    assert checks(ada) == [(message.pk, "away")]
     with django_capture_on_commit_callbacks(execute=True):
-        tasks.answer_away(ada.organization_id, [message.pk])
+        look_at_new_mail(ada)
     assert sent == [(ada.organization_id, ada.pk)]
     assert claim(ada) is not None
 
