@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from mailbox.mime.charsets import safe
+from sending.compose import room
 from sending.message import reply_rules
 from sending.message.build import Attachment, InlineImage
 from sending.models import Draft, DraftFile
@@ -54,6 +55,7 @@ def add(
         raise FileError(_("Only PNG, JPEG, GIF and WebP pictures can stand in the text. Attach it instead."))
     with transaction.atomic():
         # Uploads of several files at once are counted one after the other.
+        room.lock(draft.account_id)
         if not Draft.objects.select_for_update(of=("self",)).filter(pk=draft.pk).exists():
             raise FileError(_("This draft is no longer there. Nothing was attached."))
         present = draft.files.all()
@@ -61,6 +63,10 @@ def add(
             raise FileError(_("A message can have 50 files. Take one out first, or put several into one."))
         if (present.aggregate(total=Sum("size"))["total"] or 0) + len(content) > BYTES:
             raise FileError(too_large())
+        try:
+            room.check_bytes(draft.account_id, len(content))
+        except room.NoRoom as full:
+            raise FileError(full.sentence) from None
         file = _create(draft, filename, kind, f"{secrets.token_hex(12)}@mailhub" if in_text else "", content)
         Draft.objects.filter(pk=draft.pk).update(is_touched=True, updated_at=Now())
     return file
@@ -78,12 +84,12 @@ def is_picture(content_type: str, content: bytes) -> bool:
 
 def carry(draft: Draft, found: Iterable[Attachment | InlineImage]) -> list[str]:
     """Put what another message carries into a new draft; returns the names of those that had no room."""
-    left_out, room = [], BYTES
+    left_out, free = [], BYTES
     for count, each in enumerate(found):
-        if len(each.content) > room or count >= COUNT:
+        if len(each.content) > free or count >= COUNT:
             left_out.append(each.filename or each.content_type)
             continue
-        room -= len(each.content)
+        free -= len(each.content)
         content_id = each.content_id if isinstance(each, InlineImage) else ""
         kind = each.content_type.lower()
         _create(

@@ -2,42 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.formats import full_date
 from accounts.models import MailAccount, Membership
 from mailbox import services
+from mailbox.html.sanitizer import SOURCE_LIMIT
 from mailbox.mime.bodies import unflow
 from mailbox.mime.headers import Address
 from mailbox.mime.parsing import Body, Parsed, parse, read_body
 from mailbox.models import Message
-from sending.compose import attachments, letter, signatures
+from sending.compose import attachments, letter, room, signatures
 from sending.compose.drafts import DraftError
 from sending.identities import identities
 from sending.message import addresses, recipients, reply_rules
+from sending.message.build import Attachment, InlineImage
 from sending.models import Draft, Identity
 
 Kind = Draft.Kind
 
-# One that nobody has written into goes after so long.
-UNTOUCHED = timedelta(days=1)
+# Characters that are quoted of one message; a draft is outside the storage that is charged.
+QUOTED_TEXT = 300_000
+QUOTED_HTML = 1_000_000
 # An answer shows the pictures of its quote again, unless that would make it large.
 PICTURES_OF_AN_ANSWER = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class NewDraft:
-    """A new draft, the names of files that had no room in it, and to how many people it goes."""
+    """A new draft, the names of files that had no room in it, and to how many people it goes.
+
+    `is_whole`: too long to be quoted, the message goes along as a file.
+    """
 
     draft: Draft
     left_out: list[str]
     people: int = 0
+    is_whole: bool = False
 
 
 def create_draft(
@@ -50,27 +55,41 @@ def create_draft(
 ) -> NewDraft:
     """Begin a draft from an account; `as_file` passes the message on untouched, as an attachment.
 
-    Raises DraftError when an answer to all cannot name everybody: it must never go to fewer unseen.
+    So does a message that is passed on and too long to be quoted; an answer quotes its beginning. Raises NoRoom, and
+    DraftError when an answer to all cannot name everybody: it must never go to fewer unseen.
     """
-    with transaction.atomic():
-        stale = Draft.objects.filter(account=account, is_touched=False)
-        stale.filter(created_at__lt=timezone.now() - UNTOUCHED).delete()
-        if original is None:
-            return NewDraft(_create(account, identities.default_for(account), kind, {}), [])
-        raw = services.raw_bytes(original)
-        parsed = parse(raw)
-        identity = _addressed(account, parsed) or identities.default_for(account)
-        fields, people = _fields(membership, parsed, kind)
-        values = fields | {"original": original}
-        if kind == Kind.FORWARD and as_file:
-            draft = _create(account, identity, kind, values)
-            return NewDraft(draft, attachments.carry(draft, [reply_rules.as_attachment(raw, parsed.subject)]))
+    if original is None:
+        return _begin(account, identities.default_for(account), kind, {}, ())
+    raw = services.raw_bytes(original)
+    parsed = parse(raw)
+    identity = _addressed(account, parsed) or identities.default_for(account)
+    fields, people = _fields(membership, parsed, kind)
+    values = fields | {"original": original}
+    if not as_file:
         carried = _carried(raw, kind)
-        known = {image.content_id for image in carried.images}
-        values |= _quote(parsed, read_body(raw), kind, known)
+        quote, is_cut = _quote(parsed, read_body(raw), kind, {image.content_id for image in carried.images})
+        if kind != Kind.FORWARD or not is_cut:
+            files = [*carried.images, *carried.attachments]
+            return replace(_begin(account, identity, kind, values | quote, files), people=people)
+    begun = _begin(account, identity, kind, values, [reply_rules.as_attachment(raw, parsed.subject)])
+    return replace(begun, people=people, is_whole=not as_file)
+
+
+def _begin(
+    account: MailAccount,
+    identity: Identity | None,
+    kind: str,
+    values: dict[str, object],
+    files: Sequence[Attachment | InlineImage],
+) -> NewDraft:
+    """The row and its files, if there is room for them. Raises NoRoom."""
+    size = sum(len(value.encode()) for value in values.values() if isinstance(value, str))
+    with transaction.atomic():
+        room.lock(account.pk)
+        room.check_count(account.pk)
+        room.check_bytes(account.pk, size + min(attachments.BYTES, sum(len(each.content) for each in files)))
         draft = _create(account, identity, kind, values)
-        left_out = attachments.carry(draft, [*carried.images, *carried.attachments])
-        return NewDraft(draft, left_out, people)
+        return NewDraft(draft, attachments.carry(draft, files))
 
 
 def _carried(raw: bytes, kind: str) -> reply_rules.CarriedParts:
@@ -135,31 +154,39 @@ def _too_many() -> DraftError:
 
 
 # ── The quote ───────────────────────────────────────────────────────────────
-def _quote(parsed: Parsed, body: Body, kind: str, known: set[str]) -> dict[str, object]:
-    """What is answered or passed on, both as HTML and as plain text."""
-    text = _plain(body)
-    fragment = (
-        letter.quotable(body.html, known.__contains__)
-        if body.html is not None
-        else reply_rules.html_of_text(text)
-    )
+def _quote(parsed: Parsed, body: Body, kind: str, known: set[str]) -> tuple[dict[str, object], bool]:
+    """What is answered or passed on, both as HTML and as plain text, and whether some of it was too long for that."""
+    text, is_cut = _plain(body), _is_long(body)
+    fragment = letter.quotable(body.html, known.__contains__) if body.html is not None else ""
+    if len(text) > QUOTED_TEXT or is_cut:
+        note = _("[The rest of this long message is not quoted.]")
+        text, is_cut = f"{text[:QUOTED_TEXT]}\n\n{note}", True
+    if body.html is None or is_cut or len(fragment) > QUOTED_HTML:
+        # HTML cannot be cut anywhere.
+        is_cut = is_cut or len(fragment) > QUOTED_HTML
+        fragment = reply_rules.html_of_text(text)
     if kind == Kind.FORWARD:
         heading, fields = f"---------- {_('Forwarded message')} ----------", _details(parsed)
         return {
             "quote_html": reply_rules.forwarded_html(fragment, heading, fields),
             "quote_text": reply_rules.forwarded_text(text, heading, fields),
-        }
+        }, is_cut
     line = _attribution(parsed)
     return {
         "quote_html": reply_rules.quoted_html(fragment, line),
         "quote_text": reply_rules.quoted_text(text, line),
-    }
+    }, is_cut
+
+
+def _is_long(body: Body) -> bool:
+    return len(body.text or "") > QUOTED_TEXT or len(body.html or "") > SOURCE_LIMIT
 
 
 def _plain(body: Body) -> str:
+    """The text of a message, of a long one the beginning."""
     if not (body.text or "").strip():
-        return letter.text_of(body.html or "")
-    text = (body.text or "").replace("\r\n", "\n").replace("\r", "\n").rstrip()
+        return letter.text_of((body.html or "")[:SOURCE_LIMIT])
+    text = (body.text or "")[:QUOTED_TEXT].replace("\r\n", "\n").replace("\r", "\n").rstrip()
     if not body.is_flowed:
         return text
     return "\n".join(f"{'>' * depth}{' ' if depth else ''}{line}" for depth, line in unflow(text.split("\n")))

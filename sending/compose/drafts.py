@@ -257,7 +257,11 @@ def written(draft: Draft) -> dict[str, Any]:
 def take_back(outgoing: OutgoingMessage) -> Draft:
     """Send it no more, and open it again. Raises outbox.TooLate."""
     with transaction.atomic():
-        return restore(outgoing, outbox.take_back(outgoing))
+        draft = restore(outgoing, outbox.take_back(outgoing))
+        # All of it is in the draft now, and would be kept twice.
+        outgoing.parts.all().delete()
+        OutgoingMessage.objects.filter(pk=outgoing.pk).update(written={})
+    return draft
 
 
 def restore(outgoing: OutgoingMessage, values: Mapping[str, Any]) -> Draft:

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from accounts.models import Membership
-from sending.compose import attachments, drafts, letter, templates
+from sending.compose import attachments, drafts, letter, room, templates
 from sending.compose.attachments import FileError
 from sending.message import placeholders, recipients
 from sending.message.placeholders import Values
@@ -34,6 +34,7 @@ def insert_template(membership: Membership, draft: Draft, template: MessageTempl
         draft.html = letter.clean(html + draft.html)
     draft.is_touched = True
     with transaction.atomic():
+        room.lock(draft.account_id)
         drafts.advance(draft)
         _check_room(draft, template)
         draft.save()
@@ -45,6 +46,10 @@ def _check_room(draft: Draft, template: MessageTemplate) -> None:
     count = draft.files.count() + template.files.count()
     if sum(sizes) > attachments.BYTES or count > attachments.COUNT:
         raise FileError(attachments.too_large())
+    try:
+        room.check_bytes(draft.account_id, sizes[1])
+    except room.NoRoom as full:
+        raise FileError(full.sentence) from None
 
 
 def values_of(membership: Membership, draft: Draft) -> Values:

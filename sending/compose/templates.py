@@ -19,6 +19,7 @@ from sending.message import header_encoding, placeholders
 from sending.message.format_flowed import text_of_html
 from sending.message.placeholders import PlaceholderError, Values
 from sending.models import Draft, DraftFile, MessageTemplate, TemplateFile
+from sending.outbox import limits
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -121,16 +122,19 @@ def save(
 ) -> MessageTemplate:
     """A new template of the member, or a changed one of theirs. Raises TemplateError."""
     found = _cleaned(values)
-    if template is None and MessageTemplate.objects.filter(owner=membership.user).count() >= LIMIT:
-        raise TemplateError(
-            "name", gettext_lazy("You have as many templates as you can have. Delete one first.")
-        )
-    row = template or MessageTemplate(organization=membership.organization, owner=membership.user)
-    for name, value in found.items():
-        setattr(row, name, value)
-    row.is_shared = bool(values.get("is_shared", row.is_shared))
-    row.account = None if row.is_shared else values.get("account", row.account)
-    row.save()
+    with transaction.atomic():
+        # Those that are made at the same moment are counted one after the other.
+        limits.lock(membership.organization_id)
+        if template is None and MessageTemplate.objects.filter(owner=membership.user).count() >= LIMIT:
+            raise TemplateError(
+                "name", gettext_lazy("You have as many templates as you can have. Delete one first.")
+            )
+        row = template or MessageTemplate(organization=membership.organization, owner=membership.user)
+        for name, value in found.items():
+            setattr(row, name, value)
+        row.is_shared = bool(values.get("is_shared", row.is_shared))
+        row.account = None if row.is_shared else values.get("account", row.account)
+        row.save()
     return row
 
 
@@ -141,7 +145,8 @@ def add_file(template: MessageTemplate, *, filename: str, content_type: str, dat
     stem, dot, ending = name.rpartition(".")
     name = f"{stem[: 200 - len(ending)]}{dot}{ending}" if stem and len(ending) < 20 else name[:200]
     with transaction.atomic():
-        MessageTemplate.objects.select_for_update().get(pk=template.pk)
+        # The organization, because files of all templates of a person are counted together.
+        limits.lock(template.organization_id)
         _check_sizes(template, template.files.all(), len(data))
         return TemplateFile.objects.create(
             organization_id=template.organization_id,

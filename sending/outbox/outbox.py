@@ -103,6 +103,7 @@ def queue(
                 raise TooLate
             return existing
         limits.check(organization, len(recipients))
+        limits.check_room(identity.account_id, len(raw))
         frozen = bulk_insert.prepare(raw)
         outgoing = OutgoingMessage.objects.create(
             organization=organization,
@@ -176,12 +177,13 @@ def shown(messages: QuerySet[OutgoingMessage]) -> QuerySet[OutgoingMessage]:
 def take_back(outgoing: OutgoingMessage) -> dict[str, Any]:
     """Send it no more; returns what a draft needs to be opened again. The bytes stay for a day.
 
-    Possible as long as surely nobody has it: while it waits, or when it was refused for all. Raises TooLate.
+    Possible as long as surely nobody has it: while it waits, or when it was refused for all and has not been taken
+    off. Raises TooLate.
     """
     with transaction.atomic():
         row = _locked(outgoing)
         has_gone = row.recipients.exclude(state__in=(*PENDING, To.REFUSED)).exists()
-        if has_gone or row.state not in (*WAITING, State.REFUSED):
+        if has_gone or row.state not in (*WAITING, State.REFUSED) or not row.parts.exists():
             raise TooLate
         _update(row, state=State.CANCELLED, needs_owner=False, finished_at=Now())
         return dict(row.written)
@@ -242,11 +244,15 @@ def resume(account: MailAccount) -> None:
 
 
 def drop_bytes(outgoing: OutgoingMessage) -> None:
-    """Delete the frozen bytes if nobody can want them any more: nothing to send, to decide or to file."""
+    """Delete the frozen bytes and what was written if nobody can want them: nothing to send, to decide or to file.
+
+    From then on the message is only in Sent, where it is charged.
+    """
     row = OutgoingMessage.objects.get(pk=outgoing.pk)
     is_filed = row.copy in (OutgoingMessage.Copy.NONE, OutgoingMessage.Copy.FILED)
     if row.state in ENDED and is_filed and not row.needs_owner:
         row.parts.all().delete()
+        OutgoingMessage.objects.filter(pk=row.pk).update(written={})
 
 
 def _locked(outgoing: OutgoingMessage) -> OutgoingMessage:

@@ -128,13 +128,14 @@ def details_of(outgoing: OutgoingMessage) -> OutgoingDetails:
     status = status_of(outgoing, states)
     is_waiting = outgoing.state in outbox.WAITING
     has_gone = bool(states - {*outbox.PENDING, To.REFUSED})
+    has_bytes = bool(getattr(outgoing, "has_bytes", False))
     return OutgoingDetails(
         outgoing,
         status,
         people,
-        can_take_back=not has_gone and (is_waiting or outgoing.state == State.REFUSED),
+        can_take_back=not has_gone and has_bytes and (is_waiting or outgoing.state == State.REFUSED),
         can_try_now=is_waiting and status.next_try is not None,
-        can_send_again=getattr(outgoing, "has_bytes", False)
+        can_send_again=has_bytes
         and (outgoing.state == State.UNKNOWN or (outgoing.state in outbox.ENDED and To.REFUSED in states)),
     )
 

@@ -35,6 +35,7 @@ from sending.compose import (
 )
 from sending.compose.attachments import FileError
 from sending.compose.drafts import Conflict, DraftError
+from sending.compose.room import NoRoom
 from sending.compose.templates import TemplateError
 from sending.forms import compose as forms
 from sending.message.placeholders import PlaceholderError
@@ -67,8 +68,17 @@ def write(request: MemberRequest) -> HttpResponse:
     if account is None:
         messages.info(request, _("Connect an account first. Then you can write from it."))
         return redirect(org_url(request, "connect"))
-    begun = draft_creation.create_draft(request.membership, account)
+    try:
+        begun = draft_creation.create_draft(request.membership, account)
+    except NoRoom as full:
+        return _no_room(request, account, full)
     return redirect(org_url(request, "draft", begun.draft.pk))
+
+
+def _no_room(request: MemberRequest, account: MailAccount, full: NoRoom) -> HttpResponse:
+    """To the drafts, of which some have to go first."""
+    messages.error(request, full.sentence)
+    return redirect(org_url(request, "drafts", account.pk))
 
 
 @access.member
@@ -87,6 +97,10 @@ def answer(request: MemberRequest, message: int) -> HttpResponse:
     except DraftError as error:
         messages.error(request, " ".join(error.errors[""]))
         return redirect(org_url(request, "message", original.pk))
+    except NoRoom as full:
+        return _no_room(request, account, full)
+    if begun.is_whole:
+        messages.info(request, _("This message is too long to be quoted. It goes along as a file."))
     if begun.people > MESSAGE_RECIPIENTS:
         limits = {"count": begun.people, "limit": MESSAGE_RECIPIENTS}
         messages.warning(

@@ -16,7 +16,7 @@ from sending.models import Draft, Identity, MessageTemplate, OutgoingMessage, Si
 from sending.outbox import outbox
 from tests import factories
 from tests.sending.drafted import PIXEL, begin, kept, pictured
-from tests.sending.outgoing import BOB
+from tests.sending.outgoing import BOB, queue
 
 pytestmark = pytest.mark.django_db
 
@@ -338,6 +338,15 @@ def test_taken_back_it_is_the_same_draft_with_its_files(ada):
     }
     with tenancy.scope(ada.organization_id), pytest.raises(outbox.TooLate):
         drafts.take_back(outgoing)
+
+
+def test_what_was_taken_back_is_kept_once(ada):
+    with tenancy.scope(ada.organization_id):
+        outgoing = queue(ada, written={"subject": "Tea"})
+        drafts.take_back(outgoing)
+        assert not outgoing.parts.exists()
+        outgoing.refresh_from_db()
+    assert (outgoing.state, outgoing.written) == ("cancelled", {})
 
 
 def test_one_draft_is_one_message_however_often_it_is_sent(ada):

@@ -13,8 +13,20 @@ from accounts.models import Organization
 from mailbox.mime.parsing import parse
 from sending.message.build import Address, ComposeError, compose
 from sending.models import Identity, OutgoingMessage, OutgoingPart
-from sending.outbox import limits, outbox
-from tests.sending.outgoing import BOB, EVE, change, fresh, identity_of, letter_of, queue, sender, states
+from sending.outbox import limits, outbox, status
+from tests.sending.outgoing import (
+    BOB,
+    EVE,
+    change,
+    file_copies,
+    fresh,
+    identity_of,
+    letter_of,
+    queue,
+    send,
+    sender,
+    states,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -233,6 +245,39 @@ def test_a_refused_message_can_be_tried_again_or_taken_off(ada):
         assert not outgoing.parts.exists()
     with pytest.raises(outbox.TooLate):
         act(outgoing, "send_again", attempts=1)
+
+
+def test_what_was_written_is_kept_only_as_long_as_it_can_be_opened_again(ada, server):
+    """Sent and filed, or taken off: then it would be kept outside the storage that is charged, for ever."""
+    sent, refused = queue(ada, written={"subject": "Tea"}), queue(ada, written={"subject": "Tea"})
+    assert send(ada) == "accepted"
+    assert fresh(sent).written == {"subject": "Tea"}
+    file_copies()
+    assert fresh(sent).written == {}
+    server.faults.refuse = {"MAIL": "550 5.7.1 not you"}
+    assert send(ada) == "refused"
+    with tenancy.scope(ada.organization_id):
+        assert status.details_of(status.with_people(OutgoingMessage.objects).get(pk=refused.pk)).can_take_back
+        outbox.take_off(fresh(refused))
+        assert not status.details_of(
+            status.with_people(OutgoingMessage.objects).get(pk=refused.pk)
+        ).can_take_back
+        assert fresh(refused).written == {}
+        with pytest.raises(outbox.TooLate):
+            outbox.take_back(fresh(refused))
+
+
+def test_what_waits_in_the_outbox_has_a_limit_of_bytes_and_what_has_gone_makes_room(ada, monkeypatch):
+    first = queue(ada)
+    monkeypatch.setattr(limits, "WAITING_BYTES", fresh(first).size * 3 // 2)
+    with pytest.raises(limits.TooMany) as full:
+        queue(ada)
+    assert "500 MB" in str(full.value.sentence)
+    send(ada)
+    with pytest.raises(limits.TooMany):
+        queue(ada)  # its copy is not filed yet
+    file_copies()
+    queue(ada)
 
 
 def test_maybe_sent_cannot_be_put_out_of_sight_undecided(ada):

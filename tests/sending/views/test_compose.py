@@ -88,7 +88,7 @@ def test_what_was_only_opened_is_in_no_list_and_goes(as_alice, ada):
     assert "No drafts" in flat(as_alice.get(url("drafts", ada.pk)))
     with tenancy.scope(ada.organization_id):
         Draft.objects.update(created_at=timezone.now() - timedelta(days=2))
-    begin(ada)
+    tasks.delete_expired()
     assert draft.pk not in [each.pk for each in drafts_of(ada)]
 
 
