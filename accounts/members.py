@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from accounts import services
+from accounts import services, unsent
 from accounts.models import Invitation, MailAccount, Membership, Organization, Role
 
 
@@ -50,18 +50,25 @@ def change_role(actor: Membership, member: Membership, role: str) -> None:
         )
 
 
-def remove(actor: Membership, member: Membership) -> None:
+def remove(actor: Membership, member: Membership, *, unsent_confirmed: int = 0) -> None:
     """Take a person out of the organization, with their mail accounts there and all that is stored in them.
 
-    People may always leave by themselves. Raises NotAllowed, Gone, LastOwner.
+    People may always leave by themselves. `unsent_confirmed`: so many messages that have not gone out may be lost.
+    Raises NotAllowed, Gone, LastOwner, unsent.NotConfirmed.
     """
     with transaction.atomic():
         _lock(actor, member)
         if actor.pk != member.pk and not may_change(actor, member):
             raise NotAllowed
         _keep_an_owner(member)
-        for account in MailAccount.objects.filter(organization=member.organization_id, owner=member.user_id):
-            services.delete_mail_account(account, actor.user)
+        accounts = list(
+            MailAccount.objects.filter(organization=member.organization_id, owner=member.user_id).order_by(
+                "pk"
+            )
+        )
+        unsent.check(accounts, unsent_confirmed)
+        for account in accounts:
+            services.delete_mail_account(account, actor.user, unsent_confirmed=None)
         services.record(member.organization_id, actor.user, "member.removed", member.user.email)
         member.delete()
 

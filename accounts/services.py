@@ -10,7 +10,7 @@ from django.db.models import F, Max
 from django.utils import timezone
 from django.utils.text import slugify
 
-from accounts import limits, signals, tenancy
+from accounts import limits, signals, tenancy, unsent
 from accounts.models import AuditEvent, Invitation, MailAccount, Membership, Organization, Role, User
 from accounts.models.mail_accounts import COLORS
 
@@ -185,9 +185,17 @@ def order_mail_accounts(membership: Membership, ids: Sequence[int]) -> None:
         MailAccount.objects.bulk_update(accounts, ["position"])
 
 
-def delete_mail_account(account: MailAccount, actor: User) -> None:
-    """Delete the account with all its stored mail; what the provider still has stays there."""
+def delete_mail_account(account: MailAccount, actor: User, *, unsent_confirmed: int | None = 0) -> None:
+    """Delete the account with all its stored mail; what the provider still has stays there.
+
+    `unsent_confirmed`: so many messages that have not gone out may be lost with it; None when that was checked.
+    Raises unsent.NotConfirmed.
+    """
     with transaction.atomic():
+        # First of all locks, and nothing is queued for sending meanwhile.
+        Organization.objects.select_for_update(no_key=True).get(pk=account.organization_id)
+        if unsent_confirmed is not None:
+            unsent.check([account], unsent_confirmed)
         signals.mail_account_deleting.send(MailAccount, account=account)
         record(account.organization_id, actor, "mail_account.deleted", account.email)
         was_default, owner, organization = account.is_default, account.owner_id, account.organization_id

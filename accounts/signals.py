@@ -14,3 +14,9 @@ mail_account_changed = Signal()
 
 # account: MailAccount. Sent inside the transaction, before the row is deleted.
 mail_account_deleting = Signal()
+
+# accounts: Sequence[MailAccount] of one organization. Within its scope; a receiver returns accounts.unsent.UnsentMail.
+unsent_mail_asked = Signal()
+
+# accounts: Sequence[MailAccount]. Inside a transaction: what waits in them to be sent shall go out at once.
+unsent_mail_wanted = Signal()

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_POST
 from accounts import access, limits, members, reauthentication, services, tasks
 from accounts.forms import InviteForm
 from accounts.models import Invitation, MailAccount, Membership, Role
+from accounts.unsent import NotConfirmed, unsent_of
 
 PEOPLE_A_PAGE = 100
 
@@ -209,21 +210,30 @@ def member_remove(request: access.MemberRequest, member: int) -> HttpResponse:
     slug = request.membership.organization.slug
     if row.pk == request.membership.pk:
         return redirect("leave", slug)
+    is_refused = False
     if request.method == "POST":
+        confirmed = access.number_in(request.POST.get("unsent", ""))
         try:
-            members.remove(request.membership, row)
+            members.remove(request.membership, row, unsent_confirmed=confirmed or 0)
+        except NotConfirmed:
+            is_refused = True
         except members.Gone:
             messages.error(request, _("%(person)s is no longer in the organization.") % {"person": row.user})
+            return redirect("people", slug)
         except (members.NotAllowed, members.LastOwner):
             messages.error(request, _("Only an owner can do that."))
+            return redirect("people", slug)
         else:
-            messages.success(
-                request, _("%(person)s is no longer in the organization.") % {"person": row.user}
-            )
-        return redirect("people", slug)
+            said = _("%(person)s is no longer in the organization.")
+            messages.success(request, said % {"person": row.user})
+            return redirect("people", slug)
+    accounts = list(MailAccount.objects.of_organization(request.membership).filter(owner=row.user))
     context = {
         "member": row,
         "may_remove": members.may_change(request.membership, row),
-        "accounts": MailAccount.objects.of_organization(request.membership).filter(owner=row.user),
+        "accounts": accounts,
+        # How many, not which: mail is private to its owner.
+        "unsent": unsent_of(accounts),
+        "is_unsent_refused": is_refused,
     }
-    return render(request, "console/member_remove.html", context)
+    return render(request, "console/member_remove.html", context, status=422 if is_refused else 200)

@@ -13,7 +13,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from accounts import access, invitations, members, reauthentication
+from accounts import access, invitations, members, reauthentication, unsent
 from accounts.forms import LookForm, ProfileForm
 from accounts.models import MailAccount, User
 
@@ -87,19 +87,30 @@ def switch_language(request: access.MemberRequest) -> HttpResponse:
 @reauthentication.required
 def leave(request: access.MemberRequest) -> HttpResponse:
     """Leave the organization, after a page that says what goes along."""
-    membership = request.membership
+    membership, is_refused = request.membership, False
+    accounts = list(MailAccount.objects.visible_to(membership))
+    if request.POST.get("act") == "send_now":
+        unsent.send_now(accounts)
+        messages.info(request, _("What was waiting goes out in a moment."))
+        return redirect("leave", _slug(request))
     if request.method == "POST":
         name = membership.organization.name
+        confirmed = access.number_in(request.POST.get("unsent", ""))
         try:
-            members.remove(membership, membership)
+            members.remove(membership, membership, unsent_confirmed=confirmed or 0)
         except members.LastOwner:
             return redirect("leave", _slug(request))
         except members.Gone:  # a second click
             return redirect("home")
-        messages.success(request, _("You have left %(organization)s.") % {"organization": name})
-        return redirect("home")
+        except unsent.NotConfirmed:
+            is_refused = True
+        else:
+            messages.success(request, _("You have left %(organization)s.") % {"organization": name})
+            return redirect("home")
     context = {
         "is_last_owner": members.is_last_owner(membership),
-        "accounts": MailAccount.objects.visible_to(membership),
+        "accounts": accounts,
+        "unsent": unsent.unsent_of(accounts),
+        "is_unsent_refused": is_refused,
     }
-    return render(request, "settings/leave.html", context)
+    return render(request, "settings/leave.html", context, status=422 if is_refused else 200)

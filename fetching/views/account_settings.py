@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import access, reauthentication, services
+from accounts import access, reauthentication, services, unsent
 from accounts.access import MemberRequest
 from accounts.models import MailAccount
 from accounts.requests import org_url
@@ -136,16 +136,33 @@ def fetch_resume(request: MemberRequest, account: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthentication.required
 def mail_account_delete(request: MemberRequest, account: int) -> HttpResponse:
-    """Say what deleting takes away; do it once the address is typed in."""
-    mail_account = own_account(request, account)
+    """Say what deleting takes away; do it once the address is typed in. What waits to be sent may go out first."""
+    mail_account, is_unsent_refused = own_account(request, account), False
+    if request.POST.get("act") == "send_now":
+        unsent.send_now([mail_account])
+        messages.info(
+            request, _("What was waiting goes out in a moment. Delete the account once it is gone.")
+        )
+        return redirect(org_url(request, "outbox", account))
     is_confirmed = request.POST.get("confirm", "").strip().lower() == mail_account.email.lower()
     if request.method == "POST" and is_confirmed:
-        services.delete_mail_account(mail_account, request.user)
-        text = _("“%(name)s” is deleted from Mailhub. What the provider still has stays there.")
-        messages.success(request, text % {"name": mail_account.name})
-        return redirect(org_url(request, "accounts"))
+        confirmed = access.number_in(request.POST.get("unsent", ""))
+        try:
+            services.delete_mail_account(mail_account, request.user, unsent_confirmed=confirmed or 0)
+        except unsent.NotConfirmed:
+            is_unsent_refused = True
+        else:
+            text = _("“%(name)s” is deleted from Mailhub. What the provider still has stays there.")
+            messages.success(request, text % {"name": mail_account.name})
+            return redirect(org_url(request, "accounts"))
     folders = Folder.objects.filter(account=mail_account)
     kept = folders.aggregate(messages=Sum("messages_count", default=0), size=Sum("size", default=0))
-    context = {"account": mail_account, "kept": kept, "is_refused": request.method == "POST"}
+    context = {
+        "account": mail_account,
+        "kept": kept,
+        "unsent": unsent.unsent_of([mail_account]),
+        "is_refused": request.method == "POST" and not is_confirmed,
+        "is_unsent_refused": is_unsent_refused,
+    }
     status = 422 if request.method == "POST" else 200
     return render(request, "settings/accounts/delete.html", context, status=status)

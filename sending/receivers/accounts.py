@@ -1,14 +1,24 @@
-"""When accounts come and change: their own sender address, and mail that waits for a mended password."""
+"""When accounts come, change and go: their sender address, mail that waits for a mended password, what is unsent."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.dispatch import receiver
 
 from accounts.models import MailAccount
-from accounts.signals import mail_account_added, mail_account_changed
+from accounts.signals import (
+    mail_account_added,
+    mail_account_changed,
+    mail_account_deleting,
+    unsent_mail_asked,
+    unsent_mail_wanted,
+)
+from accounts.unsent import UnsentMail
+from sending import tasks
 from sending.identities import identities, servers
+from sending.outbox import unsent
 
 
 @receiver(mail_account_added)
@@ -23,3 +33,22 @@ def follow(sender: type[MailAccount], account: MailAccount, is_reach: bool, **kw
     identities.keep_own(account)
     if is_reach:
         servers.resume(account)
+
+
+@receiver(unsent_mail_asked)
+def tell_unsent(sender: type[MailAccount], accounts: Sequence[MailAccount], **kwargs: Any) -> UnsentMail:
+    """What would be deleted unsent with these accounts."""
+    return unsent.unsent_of(accounts)
+
+
+@receiver(unsent_mail_wanted)
+def send_unsent(sender: type[MailAccount], accounts: Sequence[MailAccount], **kwargs: Any) -> None:
+    """What waits goes out at once."""
+    for outgoing in unsent.send_now(accounts):
+        tasks.schedule_sending(outgoing)
+
+
+@receiver(mail_account_deleting)
+def let_go(sender: type[MailAccount], account: MailAccount, **kwargs: Any) -> None:
+    """What stays must not refer to letters that go."""
+    unsent.forget_answered(account)

@@ -144,7 +144,9 @@ class Instance:
         def links() -> list[str]:
             mails = sorted((self.home / "outbox").glob("*"), key=lambda path: path.stat().st_mtime_ns)
             texts = [mail for path in mails if f"To: {address}\n" in (mail := path.read_text())]
-            return [found for text in texts for found in re.findall(rf"{re.escape(self.address)}\S+", text)[:1]]
+            return [
+                found for text in texts for found in re.findall(rf"{re.escape(self.address)}\S+", text)[:1]
+            ]
 
         assert wait_until(lambda: bool(links()), 60)
         return links()[-1]
