@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote
 
@@ -113,7 +113,6 @@ class _Rules:
     cid_url: Callable[[str], str | None]
     blocked: int = 0
     is_paper: bool = False
-    known: dict[str, str | None] = field(default_factory=dict)
 
     def __call__(self, tag: str, name: str, value: str) -> str | None:
         """What nh3 asks for every attribute on its list: the value to write, or None to drop it."""
@@ -147,10 +146,7 @@ class _Rules:
         address = _BLANKS.sub("", value)
         scheme = address[:5].lower()
         if scheme.startswith("cid:"):
-            key = unquote(address[4:])
-            if key not in self.known:
-                self.known[key] = self.cid_url(key)
-            return self.known[key]
+            return self.cid_url(unquote(address[4:]))
         if scheme == "data:":
             return address if _RASTER.fullmatch(address) else None
         if not _WEB.match(address):
@@ -219,8 +215,8 @@ def sanitize(source: str, *, show_remote: bool, cid_url: Callable[[str], str | N
     """
     Make a page of mail safe to show in a sandboxed frame.
 
-    `cid_url` gives the address of an embedded picture (RFC 2392) or None; what it gives is trusted. Only the
-    first SOURCE_LIMIT characters are read. Never raises.
+    `cid_url` gives the address of an embedded picture (RFC 2392) or None, each time it is shown; what it gives is
+    trusted. Only the first SOURCE_LIMIT characters are read. Never raises.
     """
     page = normalize(source[:SOURCE_LIMIT])
     rules = _Rules(show_remote, cid_url)

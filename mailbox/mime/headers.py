@@ -14,6 +14,7 @@ from mailbox.mime.charsets import safe, to_text
 
 BLOCK_LIMIT = 256 * 1024  # bytes of one header block that are read at all
 FIELD_LIMIT = 16 * 1024  # bytes of one field that are decoded
+FIELDS_LIMIT = 2_000  # fields of one header block that are told apart: short ones cost ten times their bytes
 ADDRESS_LIMIT = 1000  # addresses of one field; where there are more, the last one is MORE
 NAME_LIMIT = 500
 _NAME_LENGTH = 200  # of a field: a longer one is none
@@ -82,12 +83,12 @@ class Headers:
 
     __slots__ = ("_fields", "charset", "junk_at_end")
 
-    def __init__(self, block: bytes) -> None:
+    def __init__(self, block: bytes, limit: int = FIELDS_LIMIT) -> None:
         self._fields: dict[bytes, list[bytes]] = {}
         self.charset = ""  # what raw 8-bit bytes in these fields are written in, when the body says it
         junk = 0
         fields = self._fields
-        for line in _FIELD_START.split(block[:BLOCK_LIMIT].replace(b"\r\n", b"\n")):
+        for line in _FIELD_START.split(block[:BLOCK_LIMIT].replace(b"\r\n", b"\n"), limit):
             written, colon, value = line.partition(b":")
             name = _field_name(written) if colon and len(written) <= _NAME_LENGTH else b""
             if not name:

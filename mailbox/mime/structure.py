@@ -9,11 +9,15 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from mailbox.mime.charsets import codec_for, to_text
-from mailbox.mime.headers import BLOCK_LIMIT, Headers, decode, one_line
+from mailbox.mime.headers import BLOCK_LIMIT, FIELDS_LIMIT, Headers, decode, one_line
 from mailbox.mime.spooled_message import Raw
 
 DEPTH_LIMIT = 64
 PARTS_LIMIT = 2000
+PART_FIELDS_LIMIT = 200  # fields of one part's header that are told apart
+# Bytes that are searched for boundaries, all multiparts together: nested ones are searched again and again. Eight
+# times the message, and as much again as a small one may need.
+_SCANS, _FREE_SCAN = 8, 32 * 1024 * 1024
 FILENAME_BYTES = 255
 _COMMON_LENGTH = 50
 _VALUE_LIMIT = 8 * 1024  # bytes of a Content-Type or Content-Disposition that are read
@@ -85,7 +89,8 @@ def split(raw: Raw) -> tuple[Headers, list[Part]]:
 
     The same bytes always give the same list: an attachment's position is its place in it. A multipart below
     DEPTH_LIMIT is one leaf (fault M8), parts beyond PARTS_LIMIT are left out (fault M9), an embedded message
-    is a leaf. Linear in the message's size for any nesting that DEPTH_LIMIT allows.
+    is a leaf. Linear in the message's size for any nesting that DEPTH_LIMIT allows: multiparts that would be
+    searched beyond that are leaves.
     """
     headers, body = read_headers(raw, 0, len(raw))
     leaves: list[Part] = []
@@ -93,12 +98,14 @@ def split(raw: Raw) -> tuple[Headers, list[Part]]:
     top = _part(headers, body, len(raw), "text/plain")
     headers.charset = codec_for(top.charset)
     pending = [(top, 0)]
+    room = _SCANS * len(raw) + _FREE_SCAN
     while pending and len(leaves) < PARTS_LIMIT and visited < 2 * PARTS_LIMIT:
         part, depth = pending.pop()
         visited += 1
-        if not part.content_type.startswith("multipart/") or depth >= DEPTH_LIMIT:
+        if not part.content_type.startswith("multipart/") or depth >= DEPTH_LIMIT or room < 0:
             leaves.append(part)
             continue
+        room -= part.end - part.start
         spans = _spans(raw, part)
         if not spans:
             part.content_type = "text/plain"
@@ -111,7 +118,7 @@ def split(raw: Raw) -> tuple[Headers, list[Part]]:
         default = "message/rfc822" if part.content_type == "multipart/digest" else "text/plain"
         children = []
         for start, end in spans:
-            child_headers, child_body = read_headers(raw, start, end)
+            child_headers, child_body = read_headers(raw, start, end, PART_FIELDS_LIMIT)
             child_headers.charset = headers.charset
             child = _part(child_headers, child_body, end, default)
             child.alternative = part.alternative
@@ -121,13 +128,13 @@ def split(raw: Raw) -> tuple[Headers, list[Part]]:
     return headers, leaves
 
 
-def read_headers(raw: Raw, start: int, end: int) -> tuple[Headers, int]:
+def read_headers(raw: Raw, start: int, end: int, limit: int = FIELDS_LIMIT) -> tuple[Headers, int]:
     """The header block that starts at `start`, and where the body after it begins."""
     if raw[start : min(end, start + 2)].startswith((b"\r\n", b"\n")):
         return Headers(b""), start + (2 if raw[start : start + 1] == b"\r" else 1)
     blank, body = _blank_line(raw, start, end)
     block = raw[start : min(blank, start + BLOCK_LIMIT)]
-    headers = Headers(block)
+    headers = Headers(block, limit)
     if not len(headers):
         return headers, start
     if headers.junk_at_end and len(block) < BLOCK_LIMIT:
@@ -303,9 +310,14 @@ def content_of(raw: Raw, part: Part, limit: int | None = None) -> bytes:
     if encoding == "quoted-printable":
         return binascii.a2b_qp(data)
     if encoding in ("x-uuencode", "uuencode", "x-uue", "uue"):
-        found = _UU_BEGIN.search(data)
-        return decode_uu(data[found.end() if found else 0 :])
+        return decode_uu(after_uu_begin(data))
     return data
+
+
+def after_uu_begin(data: bytes) -> bytes:
+    """What is behind the line that begins a uuencoded file; all of it when there is none."""
+    found = _UU_BEGIN.search(data)
+    return data[found.end() if found else 0 :]
 
 
 def encoding_of(part: Part) -> str:

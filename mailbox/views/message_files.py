@@ -19,8 +19,10 @@ from accounts import access
 from accounts.access import MemberRequest
 from mailbox import services
 from mailbox.html import rendering
-from mailbox.mime import parsing
+from mailbox.mime.contents import WHOLE_LIMIT
+from mailbox.mime.opened_message import AttachmentInfo, OpenedMessage, open_message
 from mailbox.models import Message
+from mailbox.stored_bytes import StoredBytes
 from mailbox.views import message_body as body_view
 
 FILE_CSP = "default-src 'none'; frame-ancestors 'none'; sandbox"
@@ -46,9 +48,9 @@ def _sealed(response: HttpResponseBase, policy: str) -> None:
 @require_safe
 def message_body(request: MemberRequest, message: int) -> HttpResponse:
     """The body for the frame. `plain`: its text, not its HTML; `pictures`: with pictures from the web."""
-    raw = services.raw_bytes(visible(request, message))
+    opened = open_message(StoredBytes(visible(request, message)))
     pictures = bool(request.GET.get("pictures"))
-    shown = body_view.body_of(raw, plain=bool(request.GET.get("plain")), pictures=pictures)
+    shown = body_view.body_of(opened, plain=bool(request.GET.get("plain")), pictures=pictures)
     document = rendering.document(
         shown.html,
         css_url=static("mailhub/css/message_frame.css"),
@@ -82,10 +84,10 @@ def file_name(subject: str) -> str:
 
 @access.member
 @require_safe
-def attachment(request: MemberRequest, message: int, position: int) -> HttpResponse:
+def attachment(request: MemberRequest, message: int, position: int) -> HttpResponseBase:
     """One attachment to keep. The browser is not told its type, so that it cannot open it in our name."""
-    info, content = _file(request, message, position)
-    response = HttpResponse(content, content_type="application/octet-stream")
+    opened, info = _file(request, message, position)
+    response = _content(opened, position, "application/octet-stream")
     response["Content-Disposition"] = content_disposition_header(
         True, info.filename or f"file-{position + 1}"
     )
@@ -95,20 +97,28 @@ def attachment(request: MemberRequest, message: int, position: int) -> HttpRespo
 
 @access.member
 @require_safe
-def inline_part(request: MemberRequest, message: int, position: int) -> HttpResponse:
+def inline_part(request: MemberRequest, message: int, position: int) -> HttpResponseBase:
     """One picture to look at; anything but a raster picture is not found here."""
-    info, content = _file(request, message, position)
+    opened, info = _file(request, message, position)
     if info.content_type not in body_view.RASTER_TYPES:
         raise Http404
-    response = HttpResponse(content, content_type=info.content_type)
+    response = _content(opened, position, info.content_type)
     response["Content-Disposition"] = "inline"
     _sealed(response, FILE_CSP)
     return response
 
 
-def _file(request: MemberRequest, message: int, position: int) -> tuple[parsing.AttachmentInfo, bytes]:
-    raw = services.raw_bytes(visible(request, message))
+def _file(request: MemberRequest, message: int, position: int) -> tuple[OpenedMessage, AttachmentInfo]:
+    opened = open_message(StoredBytes(visible(request, message)))
     try:
-        return parsing.attachment(raw, position)
+        return opened, opened.info(position)
     except LookupError:
         raise Http404
+
+
+def _content(opened: OpenedMessage, position: int, content_type: str) -> HttpResponseBase:
+    """A large file goes out piece by piece, as it is read; a small one at once, with its length."""
+    part = opened.files[position]
+    if part.end - part.start > WHOLE_LIMIT:
+        return StreamingHttpResponse(opened.pieces(position), content_type=content_type)
+    return HttpResponse(opened.content(position), content_type=content_type)

@@ -8,13 +8,16 @@ from urllib.parse import urlencode
 from django.http import HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts import access
 from accounts.access import MemberRequest
 from mailbox import services
-from mailbox.models import Attachment, Folder, Label, Message
+from mailbox.mime.opened_message import open_message
+from mailbox.models import Folder, Label, Message
 from mailbox.models.messages import AddressDict
+from mailbox.stored_bytes import StoredBytes
 from mailbox.views import list_context, message_body
 from mailbox.views.list_context import ListPlace
 from mailbox.views.message_body import MessageBody
@@ -24,6 +27,8 @@ from mailbox.views.page_fragments import asks_for, render_page
 PARTS = {"list": "mail/_list_swap.html", "message": "mail/_reader_swap.html"}
 # So many bytes of the original are shown; the whole of it can be downloaded.
 ORIGINAL_LIMIT = 200_000
+FILES_SHOWN = 200
+PEOPLE_SHOWN = 100  # of each field
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,7 @@ class MessagePage:
     @property
     def recipients(self) -> SafeString:
         """All of them in one line, by name where they have one."""
-        people = self.to + self.cc
+        people = self.to[:PEOPLE_SHOWN] + self.cc[:PEOPLE_SHOWN]
         return format_html_join(
             ", ", "<bdi>{}</bdi>", [(each["name"] or each["address"],) for each in people]
         )
@@ -74,6 +79,16 @@ class MessagePage:
         """Where the sender wants answers, when that is elsewhere."""
         return [to for to in self._addresses("reply_to") if to["address"] != self.message.from_address]
 
+    @property
+    def headers(self) -> list[tuple[str, list[AddressDict], int]]:
+        """The address fields by name: who is shown, and how many more there are."""
+        fields = [(_("To"), self.to), (_("Copy"), self.cc), (_("Replies go to"), self.reply_to)]
+        return [
+            (name, people[:PEOPLE_SHOWN], max(0, len(people) - PEOPLE_SHOWN))
+            for name, people in fields
+            if people
+        ]
+
     def _addresses(self, field: str) -> list[AddressDict]:
         return list(self.message.recipients.get(field, []))
 
@@ -81,6 +96,16 @@ class MessagePage:
     def files_size(self) -> int:
         """Bytes of all files together."""
         return sum(file.size for file in self.files)
+
+    @property
+    def files_shown(self) -> list[FileRow]:
+        """The first of them; the others are in the original."""
+        return self.files[:FILES_SHOWN]
+
+    @property
+    def files_left(self) -> int:
+        """How many are not shown."""
+        return len(self.files) - len(self.files_shown)
 
     @property
     def is_in_trash(self) -> bool:
@@ -124,20 +149,19 @@ def _place(request: MemberRequest, found: Message) -> ListPlace:
 
 def _read(request: MemberRequest, found: Message) -> MessagePage:
     wishes = {wish: "1" for wish in ("plain", "pictures") if request.GET.get(wish)}
+    # What the frame will show is rendered there; here it is only known, and no picture decoded for that.
     shown = message_body.body_of(
-        services.raw_bytes(found), plain="plain" in wishes, pictures="pictures" in wishes
+        open_message(StoredBytes(found)),
+        plain="plain" in wishes,
+        pictures="pictures" in wishes,
+        write=False,
     )
     files = [
         FileRow(row.position, row.filename, row.size, row.content_type in message_body.RASTER_TYPES)
         for row in found.attachments.all()
-        if not _is_shown(row, shown)
+        if row.position not in shown.shown_files
     ]
     return MessagePage(found, shown, files, f"?{urlencode(wishes)}" if wishes else "")
-
-
-def _is_shown(file: Attachment, shown: MessageBody) -> bool:
-    """Whether the body shows the file already. As plain text it shows none."""
-    return file.is_inline and not shown.is_plain and file.content_type in message_body.RASTER_TYPES
 
 
 @access.member

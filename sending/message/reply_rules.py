@@ -12,7 +12,8 @@ from typing import Final, NamedTuple
 
 from mailbox.html.normalizer import words
 from mailbox.mime.headers import MORE, Address
-from mailbox.mime.parsing import Parsed, attachment, parse
+from mailbox.mime.opened_message import open_message
+from mailbox.mime.parsing import Parsed
 from sending.message.addresses import key
 from sending.message.build import Attachment, InlineImage, trimmed
 
@@ -181,10 +182,11 @@ def carried(raw: bytes, positions: Collection[int] | None = None) -> CarriedPart
     """The files of a message, to be passed on with its text; `positions` picks some of them."""
     files: list[Attachment] = []
     images: list[InlineImage] = []
-    for info in parse(raw).attachments:
+    message = open_message(raw)
+    for info in message.infos:
         if positions is not None and info.position not in positions:
             continue
-        content = attachment(raw, info.position)[1]
+        content = message.content(info.position)
         is_picture = info.is_inline and info.content_type.startswith("image/")
         if is_picture and _CONTENT_ID.fullmatch(info.content_id):
             images.append(InlineImage(info.content_id, info.filename, info.content_type, content))

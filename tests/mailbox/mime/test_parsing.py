@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mailbox.mime import parsing
-from mailbox.mime.parsing import Address, Body, Parsed, attachment, by_content_id, parse, read_body
+from mailbox.mime.opened_message import OpenedMessage
+from mailbox.mime.parsing import Address, Body, Parsed, attachment, parse, read_body
 from tests.mailbox.corpus import letter
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -55,7 +56,7 @@ def test_an_embedded_picture_is_no_attachment():
     picture, plan = parsed.attachments
     assert (picture.is_inline, plan.is_inline) == (True, False)
     assert parsed.has_attachments
-    assert by_content_id(letter("nested")) == {"shed@lindqvist.example": picture}
+    assert OpenedMessage(letter("nested")).by_content_id == {"shed@lindqvist.example": picture.position}
     only = parse(
         letter("nested").replace(b"planting-plan-2027.pdf", b"x").replace(b"attachment;", b"inline;")
     )
@@ -284,7 +285,7 @@ def test_a_fault_of_ours_never_stops_a_mailbox(monkeypatch):
     def broken(_raw):
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr(parsing, "_read", broken)
+    monkeypatch.setattr(parsing, "OpenedMessage", broken)
     assert parse(letter("english")) == Parsed(
         subject="The shed is painted", date_text="Mon, 23 Nov 2026 09:42:09 +0100", is_undecodable=True
     )

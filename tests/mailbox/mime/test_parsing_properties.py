@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailbox.mime import parsing
-from mailbox.mime.parsing import Address, AttachmentInfo, attachment, by_content_id, parse, read_body
+from mailbox.mime.opened_message import OpenedMessage
+from mailbox.mime.parsing import Address, AttachmentInfo, attachment, parse, read_body
 from mailbox.mime.structure import FILENAME_BYTES
 from tests.mailbox.corpus import NAMES, letter
 
@@ -73,8 +74,8 @@ def check(raw: bytes) -> None:
         assert info.content_type.isascii()
         assert info.size >= 0
         assert attachment(raw, info.position)[0].filename == info.filename
-    assert set(by_content_id(raw).values()) <= set(parsed.attachments)
-    body = parsing._body(parsing._read(raw))
+    assert set(OpenedMessage(raw).by_content_id.values()) <= set(range(len(parsed.attachments)))
+    body = OpenedMessage(raw).body()
     assert body == read_body(raw)
     for text in (body.html or "", body.text or "", parsed.keywords):
         text.encode()

@@ -91,7 +91,8 @@ def test_pictures_a_message_carries_are_written_into_it(as_alice, account):
 
 
 def test_embedded_pictures_share_one_limit(as_alice, account, monkeypatch):
-    monkeypatch.setattr(message_body, "EMBEDDED_LIMIT", 2 * len(letters.PNG) + 5)
+    encoded = len(base64.encodebytes(letters.PNG).replace(b"\n", b"\r\n"))
+    monkeypatch.setattr(message_body, "EMBEDDED_LIMIT", 2 * encoded + 5)
     raw = letters.multipart(
         letters.html("".join(f'<img src="cid:p{n}">' for n in range(3))),
         *[letters.embedded("image/png", f"p{n}", letters.PNG) for n in range(3)],
