@@ -23,6 +23,6 @@ HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=4 \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health/', timeout=4)"]
 
 # Threads wait for the database and for browsers; a worker that has served many requests is replaced.
-CMD ["gunicorn", "mailhub.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", \
+CMD ["gunicorn", "mailhub.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "mailhub.web_worker.BufferedWorker", "--workers", "2", \
      "--threads", "8", "--preload", "--max-requests", "5000", "--max-requests-jitter", "500", \
      "--worker-tmp-dir", "/dev/shm", "--no-control-socket"]

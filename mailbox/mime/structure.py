@@ -15,8 +15,7 @@ from mailbox.mime.spooled_message import Raw
 DEPTH_LIMIT = 64
 PARTS_LIMIT = 2000
 PART_FIELDS_LIMIT = 200  # fields of one part's header that are told apart
-# Bytes that are searched for boundaries, all multiparts together: nested ones are searched again and again. Eight
-# times the message, and as much again as a small one may need.
+# Bytes searched for boundaries, all multiparts together: eight times the message, and what a small one may need.
 _SCANS, _FREE_SCAN = 8, 32 * 1024 * 1024
 FILENAME_BYTES = 255
 _COMMON_LENGTH = 50
@@ -24,7 +23,7 @@ _VALUE_LIMIT = 8 * 1024  # bytes of a Content-Type or Content-Disposition that a
 _PARAMETERS_LIMIT = 64
 _PARAMETER_LIMIT = 2 * 1024
 _PREAMBLE_LIMIT = 4 * 1024  # bytes before the first boundary that are looked at when it has to be guessed
-_LINE_LIMIT = 80  # bytes behind a delimiter: RFC 2046, 5.1.1 knows white space there, and old mail "--"
+_LINE_LIMIT = 80  # bytes behind a delimiter: white space (RFC 2046 section 5.1.1), and "--" in old mail
 _HEAD = 4 * 1024  # most headers are shorter
 _CANDIDATES_LIMIT = 20_000  # lines of one multipart that begin like its delimiter
 
@@ -89,8 +88,7 @@ def split(raw: Raw) -> tuple[Headers, list[Part]]:
 
     The same bytes always give the same list: an attachment's position is its place in it. A multipart below
     DEPTH_LIMIT is one leaf (fault M8), parts beyond PARTS_LIMIT are left out (fault M9), an embedded message
-    is a leaf. Linear in the message's size for any nesting that DEPTH_LIMIT allows: multiparts that would be
-    searched beyond that are leaves.
+    is a leaf. Linear in the message's size for any nesting: multiparts to be searched beyond that are leaves.
     """
     headers, body = read_headers(raw, 0, len(raw))
     leaves: list[Part] = []

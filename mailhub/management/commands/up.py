@@ -30,6 +30,7 @@ READY_SECONDS = 120  # a start takes seconds, on a machine that has nothing else
 # Threads wait for mail servers, so many fit into one process; what reckons (parsing, exports) gets few.
 FETCH_THREADS, SLOW_THREADS, SEND_THREADS, WORK_THREADS = 32, 8, 8, 4
 WEB_WORKERS, WEB_THREADS = 2, 8
+WEB_WORKER = "mailhub.web_worker.BufferedWorker"
 
 
 class Command(BaseCommand):
@@ -139,17 +140,21 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-def _programs(port: int, log_level: str) -> dict[str, list[str]]:
-    """The command of each program, by the name it is shown under."""
-    gunicorn = f"-m gunicorn mailhub.wsgi --preload --worker-class gthread --workers {WEB_WORKERS}"
+def web_server(port: int, log_level: str) -> list[str]:
+    """Arguments of Python for the web server; see `mailhub.web_worker` for its limits."""
+    gunicorn = f"-m gunicorn mailhub.wsgi --preload --worker-class {WEB_WORKER} --workers {WEB_WORKERS}"
     gunicorn += f" --threads {WEB_THREADS} --bind {LOOPBACK}:{port} --log-level {log_level}"
     # The control socket would lie in the person's own home, one for all instances.
-    gunicorn += " --graceful-timeout 5 --no-control-socket"
+    return f"{gunicorn} --graceful-timeout 5 --no-control-socket".split()
+
+
+def _programs(port: int, log_level: str) -> dict[str, list[str]]:
+    """The command of each program, by the name it is shown under."""
     celery = "-m celery --app mailhub --quiet --skip-checks"
     worker = f"{celery} worker --pool threads --loglevel {log_level} --without-gossip --without-mingle"
     as_root = ["-W", "ignore:You're running the worker with superuser privileges"]
     commands = {
-        "web": gunicorn.split(),
+        "web": web_server(port, log_level),
         "fetch": [*as_root, *f"{worker} -Q fetch -n fetch@%h -c {FETCH_THREADS}".split()],
         "slow": [*as_root, *f"{worker} -Q fetch_slow -n slow@%h -c {SLOW_THREADS}".split()],
         "send": [*as_root, *f"{worker} -Q send -n send@%h -c {SEND_THREADS}".split()],
