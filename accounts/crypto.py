@@ -6,9 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from cryptography.fernet import Fernet, InvalidToken
+from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import models
+from django.db import connections, models
 from django.db.models.query_utils import DeferredAttribute
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ else:
 
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
 _FERNET_VERSION = "gA"  # base64 of the version byte 0x80 that begins every Fernet token
+_NO_ROW = "a secret is bound to its row: save the instance"
+# Begins the sealed bytes of a secret that is bound to its place. No secret begins so: passwords hold no NUL.
+_BOUND = b"\x00bound\x00"
 
 
 class CryptoError(Exception):
@@ -49,36 +53,53 @@ class Undecipherable(CryptoError):
 # ── Tokens ──────────────────────────────────────────────────────────────────
 
 
-def encrypt(text: str) -> str:
-    """The text as "key id:Fernet token", under the first key of MAILHUB_ENCRYPTION_KEYS."""
+def encrypt(text: str, place: str = "") -> str:
+    """The text as "key id:Fernet token", under the first key of MAILHUB_ENCRYPTION_KEYS.
+
+    With `place` ("app.model.field:id") it can be read for that place alone: copied into another row it is no secret.
+    """
     keys = _keys()
     key_id = next(iter(keys))
-    return f"{key_id}:{keys[key_id].encrypt(text.encode()).decode('ascii')}"
+    sealed = text.encode()
+    if place:
+        sealed = _BOUND + place.encode() + b"\x00" + sealed
+    return f"{key_id}:{keys[key_id].encrypt(sealed).decode('ascii')}"
 
 
-def decrypt(token: str) -> str:
-    """The text of a token from `encrypt`. Raises UnknownKey or Undecipherable."""
+def decrypt(token: str, place: str = "") -> str:
+    """The text of a token from `encrypt`. Raises UnknownKey or Undecipherable.
+
+    A token without a place, as they were made once, is read anywhere, until `rotate` has bound it.
+    """
+    return _open(token, place)[0]
+
+
+def _open(token: str, place: str) -> tuple[str, bool]:
+    """The text, and whether it was bound to the place."""
     key_id, sealed = _split(token)
     key = _keys().get(key_id)
     if key is None:
         raise UnknownKey(key_id)
     try:
-        return key.decrypt(sealed.encode("ascii")).decode()
+        content = key.decrypt(sealed.encode("ascii"))
+        if not content.startswith(_BOUND):
+            return content.decode(), False
+        bound_to, _nul, text = content.removeprefix(_BOUND).partition(b"\x00")
+        if bound_to != place.encode():
+            raise Undecipherable
+        return text.decode(), True
     except (InvalidToken, UnicodeError):
         raise Undecipherable from None
 
 
-def needs_rotation(token: str) -> bool:
-    """Whether the token was made with another key than the first one. Raises Undecipherable."""
-    return _split(token)[0] != next(iter(_keys()))
-
-
-def rotate(token: str) -> str:
-    """The same secret under the first key; a token that has it already comes back as it is.
+def rotate(token: str, place: str = "") -> str:
+    """The same secret under the first key and bound to its place; one that is so already comes back as it is.
 
     Raises UnknownKey or Undecipherable.
     """
-    return encrypt(decrypt(token)) if needs_rotation(token) else token
+    text, is_bound = _open(token, place)
+    is_newest = _split(token)[0] == next(iter(_keys()))
+    return token if is_newest and is_bound == bool(place) else encrypt(text, place)
 
 
 def _split(token: str) -> tuple[str, str]:
@@ -127,19 +148,45 @@ class _Unsealing(DeferredAttribute):
 
     def __get__(self, instance: models.Model | None, cls: type[models.Model] | None = None) -> Any:
         value = super().__get__(instance, cls)
-        return decrypt(value) if isinstance(value, Sealed) else value
+        if instance is None or not isinstance(value, Sealed):
+            return value
+        return decrypt(value, self.field.place(instance.pk))
 
     # With __set__ this is a data descriptor; otherwise the instance's __dict__ would answer before __get__.
     def __set__(self, instance: models.Model, value: Any) -> None:
         instance.__dict__[self.field.attname] = value
 
 
+def _name_the_row(sender: type[models.Model], instance: models.Model, using: str, **kwargs: Any) -> None:
+    """Give a new row its id before it is written, since its secrets are bound to that."""
+    if instance.pk is None:
+        with connections[using].cursor() as cursor:
+            table, column = sender._meta.db_table, sender._meta.pk.column
+            cursor.execute("SELECT nextval(pg_get_serial_sequence(%s, %s))", [f'"{table}"', column])
+            instance.pk = cursor.fetchone()[0]
+
+
+def place_of(model: type[models.Model], field: str, pk: Any) -> str:
+    """What the secret in one column of one row is bound to; see `encrypt`."""
+    return f"{model._meta.label_lower}.{field}:{pk}"
+
+
+def secret_fields() -> list[EncryptedTextField]:
+    """Every column of secrets there is, of all models."""
+    return [
+        field
+        for model in apps.get_models()
+        for field in model._meta.local_concrete_fields
+        if isinstance(field, EncryptedTextField)
+    ]
+
+
 class EncryptedTextField(TextField):
-    """A text column whose content is encrypted at rest.
+    """A text column whose content is encrypted at rest, each bound to its row.
 
     Reading the attribute gives the text and raises UnknownKey or Undecipherable; `values()` gives the token.
-    An untouched value is saved as the token it was. Empty text stays empty. No form, fixture or serializer
-    takes it up by itself, and it cannot be searched: each encryption of the same text differs.
+    An untouched value is saved as the token it was, another only by `save`. Empty text stays empty. No form,
+    fixture or serializer takes it up by itself, and it cannot be searched: each encryption differs.
     """
 
     descriptor_class = _Unsealing
@@ -160,13 +207,31 @@ class EncryptedTextField(TextField):
     ) -> Sealed | str | None:
         return Sealed(value) if value else value
 
+    def contribute_to_class(self, cls: type[models.Model], name: str, *args: Any, **kwargs: Any) -> None:
+        super().contribute_to_class(cls, name, *args, **kwargs)
+        if not cls._meta.abstract:
+            models.signals.pre_save.connect(
+                _name_the_row, sender=cls, dispatch_uid=f"crypto:{cls._meta.label}"
+            )
+
+    def place(self, pk: Any) -> str:
+        """What a secret of this column is bound to; see `encrypt`."""
+        return place_of(self.model, self.name, pk)
+
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
         # Not getattr: that would decrypt and re-encrypt on every save of the row.
-        return model_instance.__dict__.get(self.attname)
+        value = model_instance.__dict__.get(self.attname)
+        if not value or isinstance(value, Sealed):
+            return value
+        if model_instance.pk is None:
+            raise TypeError(_NO_ROW)  # bulk_create: the row gets its id from the database
+        return Sealed(encrypt(str(value), self.place(model_instance.pk)))
 
     def get_prep_value(self, value: Any) -> Any:
         value = super().get_prep_value(value)
-        return value if not value or isinstance(value, Sealed) else encrypt(value)
+        if value and not isinstance(value, Sealed):
+            raise TypeError(_NO_ROW)  # update and bulk_update: which row it is for is not known here
+        return value
 
     def get_lookup(self, lookup_name: str) -> type[Lookup[Any]] | None:
         return super().get_lookup(lookup_name) if lookup_name == "isnull" else None

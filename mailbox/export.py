@@ -17,25 +17,29 @@ _FROM_LINE = re.compile(rb"^(>*From )", re.MULTILINE)
 
 
 def _messages(account: MailAccount) -> Iterator[tuple[Message, bytes]]:
-    """Every message with its bytes, by id, in scopes of a hundred: neither memory nor a lock grows."""
+    """Every message with its bytes, by id, one at a time: neither memory nor a lock grows."""
     last = 0
     while True:
         with tenancy.scope(account.organization_id):
             page = (
                 Message.objects.select_related("folder").filter(account=account, pk__gt=last).order_by("pk")
             )
-            rows = [(message, services.raw_bytes(message)) for message in page[:PAGE]]
-        if not rows:
+            messages = list(page[:PAGE])
+        if not messages:
             return
-        yield from rows
-        last = rows[-1][0].pk
+        for message in messages:
+            with tenancy.scope(account.organization_id):
+                raw = services.raw_bytes(message)
+            yield message, raw
+        last = messages[-1].pk
 
 
 def write_eml(account: MailAccount, output: Path) -> tuple[int, int]:
     """One file a message, named by its id; returns (messages, bytes). Raises OSError."""
     count = size = 0
     for message, raw in _messages(account):
-        (output / f"{message.pk}.eml").write_bytes(raw)
+        with open(output / f"{message.pk}.eml", "wb", opener=_private) as file:
+            file.write(raw)
         count, size = count + 1, size + len(raw)
     return count, size
 
@@ -49,12 +53,19 @@ def write_mbox(account: MailAccount, output: Path) -> tuple[int, int]:
         stamp = message.sent_at.strftime("%a %b %d %H:%M:%S %Y")
         sender = re.sub(r"\s", "", message.from_address) or "MAILER-DAEMON"
         body = _FROM_LINE.sub(rb">\1", raw.replace(b"\r\n", b"\n"))
-        with open(output / _mbox_name(message.folder), "ab") as file:
+        with open(output / _mbox_name(message.folder), "ab", opener=_private) as file:
             file.write(
                 f"From {sender} {stamp}\n".encode() + body + (b"\n" if body.endswith(b"\n") else b"\n\n")
             )
         count, size = count + 1, size + len(raw)
     return count, size
+
+
+def _private(path: str, flags: int) -> int:
+    """Nobody else on the machine may read people's mail, also when the file was there before."""
+    file = os.open(path, flags, 0o600)
+    os.fchmod(file, 0o600)
+    return file
 
 
 def _folders(account: MailAccount) -> list[Folder]:

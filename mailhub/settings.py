@@ -4,14 +4,15 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import environ
 from csp.constants import NONE, SELF
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
+from mailhub.environment import Env, with_password
+
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
+env = Env()  # NAME_FILE reads NAME from a file
 
 # ── Where this instance lives ───────────────────────────────────────────────
 MAILHUB_HOME = Path(env.str("MAILHUB_HOME", default=str(BASE_DIR / "var"))).resolve()
@@ -25,6 +26,8 @@ _secure = _public.scheme == "https"
 
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY")
+# Former keys, for the time in which sessions and links signed with them shall still be good.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 # By address the machine asks itself whether all is well; "localhost" is a name only where the instance is a local one.
 ALLOWED_HOSTS = [_public.hostname or "127.0.0.1", "127.0.0.1", "[::1]"]
 if DEBUG or ALLOWED_HOSTS[0] in ("127.0.0.1", "::1"):
@@ -40,6 +43,8 @@ MAILHUB_ALLOWED_MAIL_HOSTS = env.list("MAILHUB_ALLOWED_MAIL_HOSTS", default=[])
 MAILHUB_DENIED_NETWORKS = env.list("MAILHUB_DENIED_NETWORKS", default=[])
 # A PEM file of certificate authorities trusted besides the system's.
 MAILHUB_MAIL_CA_FILE = env.str("MAILHUB_MAIL_CA_FILE", default="")
+# Networks (CIDR) of the proxies in front of us: only they are believed about whom a request comes from.
+MAILHUB_TRUSTED_PROXIES = env.list("MAILHUB_TRUSTED_PROXIES", default=["127.0.0.0/8", "::1/128"])
 # Whether strangers may found an organization; invitations work either way.
 MAILHUB_SIGNUP_OPEN = env.bool("MAILHUB_SIGNUP_OPEN", default=True)
 # The demo mailbox that visitors are invited to connect, as JSON; set by `manage.py up` while the demo runs.
@@ -69,8 +74,10 @@ INSTALLED_APPS = [
     "mailhub",
 ]
 MIDDLEWARE = [
+    "mailhub.middleware.TrustedProxies",  # first: all others ask whom a request comes from, and how
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "mailhub.middleware.PrivateAnswers",  # static files are answered above
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -106,8 +113,15 @@ TEMPLATES = [
 # before it talks to a mail server (fetching/engine/run.py).
 # Migrations run as the role that owns the tables, everything else as one that may only read and write rows
 # (accounts/database_roles.py).
-_runtime = env.db("DATABASE_URL")
-_owner = env.db("DATABASE_OWNER_URL") if env.str("DATABASE_OWNER_URL", default="") else _runtime
+_runtime = env.db_url_config(
+    with_password(env.str("DATABASE_URL"), env.str("DATABASE_PASSWORD", default=""))
+)
+_owner_url = env.str("DATABASE_OWNER_URL", default="")
+_owner = (
+    env.db_url_config(with_password(_owner_url, env.str("DATABASE_OWNER_PASSWORD", default="")))
+    if _owner_url
+    else _runtime
+)
 DATABASE_RUNTIME_ROLE, DATABASE_OWNER_ROLE = _runtime["USER"], _owner["USER"]
 DATABASES = {"default": _owner if sys.argv[1:2] == ["migrate"] else _runtime}
 DATABASES["default"].update(
@@ -116,12 +130,14 @@ DATABASES["default"].update(
     OPTIONS={"pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=16), "timeout": 20}},
 )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-REDIS_URL = env.str("REDIS_URL")
+REDIS_URL = with_password(env.str("REDIS_URL"), env.str("REDIS_PASSWORD", default=""))
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "mailhub",
+        "VERSION": 2,  # 1 was pickled
+        "OPTIONS": {"serializer": "mailhub.cache_format.JsonSerializer"},
     }
 }
 # The first cuts off what is far too large for a message (sending/compose/upload_limit.py).
@@ -236,7 +252,7 @@ EMAIL_FILE_PATH = MAILHUB_HOME / "outbox"
 if env.str("EMAIL_URL", default=""):
     globals().update(env.email("EMAIL_URL"))
 else:
-    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_BACKEND = "mailhub.mail_files.EmailBackend"
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Mailhub <mailhub@localhost>")
 EMAIL_TIMEOUT = 30
 
@@ -287,7 +303,10 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"without_keys": {"()": "mailhub.log_filters.WithoutKeys"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["without_keys"]}
+    },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="WARNING")},
     "loggers": {
         "mailhub": {"level": "INFO"},

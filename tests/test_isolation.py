@@ -57,6 +57,7 @@ SYSTEM_CALLERS = {
     "sending/migrations/0003_outbox.py": "what was kept twice is forgotten, of all",
     "fetching/status/owner_notices.py": "whose owners have something to hear, of all",
     "sending/vacation/replies.py": "who had an away reply is forgotten, of all",
+    "mailhub/management/commands/rotate_keys.py": "secrets of all are put under the newest key",
     "mailhub/management/accounts.py": "operators name an account by number",
     "mailhub/admin.py": "support staff",
 }

@@ -9,6 +9,7 @@ from django.db import connection
 
 from accounts import crypto
 from accounts.leases import LeaseLost, short_scope
+from accounts.models import MailAccount
 from accounts.servers.transport import Credentials, ServerAddress
 from fetching.models import FetchRules
 from fetching.scheduler import run_log
@@ -126,11 +127,12 @@ def take_job(claim: Claim) -> FetchJob:
         # What was set aside and is to be asked for again is nowhere but in a listing that is compared.
         is_known = is_all and is_recent is not None and messages is not None
         looks_cheaply = is_known and is_recent
+        place = crypto.place_of(MailAccount, "password", claim.account_id)
         run = 0 if looks_cheaply else run_log.start_run(claim.organization_id, claim.account_id)
     return FetchJob(
         claim=claim,
         address=ServerAddress(host, port, encryption),
-        credentials=Credentials(username, crypto.decrypt(password) if password else ""),
+        credentials=Credentials(username, crypto.decrypt(password, place) if password else ""),
         run_id=run,
         seen=MailboxSnapshot(messages, size, _bytes(uidl), _bytes(digest)) if is_known else None,
         looks_cheaply=looks_cheaply,

@@ -41,7 +41,6 @@ def _sealed(response: HttpResponseBase, policy: str) -> None:
     response["Content-Security-Policy"] = policy
     response["X-Content-Type-Options"] = "nosniff"
     response["Referrer-Policy"] = "no-referrer"
-    response["Cache-Control"] = "private"
 
 
 @access.member

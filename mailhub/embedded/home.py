@@ -54,6 +54,8 @@ class LocalEnv:
 
     def is_given(self, key: str, environ: Mapping[str, str]) -> bool:
         """Whether the environment itself sets it: settings.py copies this file's values into os.environ."""
+        if environ.get(f"{key}_FILE"):
+            return True
         return bool(environ.get(key)) and environ[key] != self.get(key)
 
     def missing(self, environ: Mapping[str, str]) -> list[str]:

@@ -91,8 +91,10 @@ class ValkeyServer:
             "proc-title-template": '"valkey-server {config-file}"',
             "save": '""',
             "appendonly": "no",
-            # A full memory must be an error: a dropped key could be a queued task.
-            "maxmemory-policy": "noeviction",
+            # Only what ends by itself may go when memory is full, which is the cache. A queue has no such end: when
+            # queues alone fill the memory, one more task is an error, and none is lost.
+            "maxmemory": "256mb",
+            "maxmemory-policy": "volatile-lru",
         }
         text = "".join(f"{name} {value}\n" for name, value in lines.items())
         write_private(self.configuration, text, user)

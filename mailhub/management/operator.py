@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, InterfaceError, OperationalError, ProgrammingError
 
 from accounts.servers.failures import MailError
 from accounts.services import LimitReached
@@ -30,14 +31,17 @@ class OperatorCommand(BaseCommand):
 
     @abstractmethod
     def answer(self, **options: Any) -> dict[str, Any]:
-        """Do it. Raises Refused, MailError, LimitReached or ValidationError."""
+        """Do it. Raises Refused, MailError, LimitReached or ValidationError, and what the database raises.
+
+        An "error" with a class and a message in the answer says that it was not done, and is the exit code 1.
+        """
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the answer, or the error with exit code 1."""
         try:
             answer = self.answer(**options)
             self._print(answer)
-            if answer.get("error"):
+            if isinstance(answer.get("error"), dict):
                 self._exit(1, str(answer["error"]))
         except MailError as error:
             self._refuse(str(error.error_class), f"{error.code}: {error.sentence} {error.remedy}")
@@ -47,6 +51,8 @@ class OperatorCommand(BaseCommand):
             self._refuse("input", " ".join(error.messages))
         except Refused as error:
             self._refuse(error.kind, str(error))
+        except DatabaseError as error:
+            self._refuse("database", _database_words(error))
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         """Wrong arguments are an error object too."""
@@ -71,6 +77,17 @@ class OperatorCommand(BaseCommand):
         if getattr(self, "_called_from_command_line", False):
             sys.exit(code)
         raise CommandError(message, returncode=code)
+
+
+def _database_words(error: DatabaseError) -> str:
+    """What to do about it, and the first line of what the database said: the others hold statements and values."""
+    said = next(iter(str(error).splitlines()), "")
+    # Undefined tables and columns, or rows that only a migration makes.
+    if isinstance(error, ProgrammingError):
+        return f"The database is not up to date: run `manage.py migrate`. It said: {said}"
+    if isinstance(error, OperationalError | InterfaceError):
+        return f"The database does not answer: is it running, and is DATABASE_URL right? It said: {said}"
+    return f"The database refused: {said}"
 
 
 def read_password(from_stdin: bool) -> str:

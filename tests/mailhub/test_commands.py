@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import stat
 import subprocess
 import sys
 from datetime import datetime
@@ -15,10 +16,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import DataError, OperationalError, ProgrammingError, connection
 
 from accounts import tenancy
 from accounts.models import MailAccount, Membership, Organization, Role, User
+from fetching.models import FetchState
 from tests import factories
 from tests.servers.pop3 import MailboxServer
 
@@ -285,6 +287,49 @@ class TestAccountStatus:
         assert datetime.fromisoformat(after["last_success"]).utcoffset().total_seconds() == 0
         assert PASSWORD not in json.dumps(after)
 
+    def test_an_account_in_error_is_an_answer(self, acme, connected):
+        with tenancy.scope(acme.pk):
+            FetchState.objects.filter(account=connected).update(error_code="bad_password", status="failing")
+        assert run("account_status", str(connected))["error"] == "bad_password"
+
+
+class TestWithoutADatabase:
+    @pytest.mark.parametrize(
+        ("error", "words"),
+        [
+            (OperationalError("connection refused\nDETAIL: secret"), "does not answer"),
+            (
+                ProgrammingError('relation "accounts_mailaccount" does not exist\nLINE 1: SELECT secret'),
+                "migrate",
+            ),
+            (DataError("out of range\nDETAIL: secret"), "refused: out of range"),
+        ],
+    )
+    def test_what_the_database_says_is_an_error_object(self, db, monkeypatch, error, words):
+        def lost(account: int) -> None:
+            raise error
+
+        monkeypatch.setattr("mailhub.management.commands.account_status.find_account", lost)
+        answer = refused("account_status", "1")
+        assert answer["class"] == "database"
+        assert words in answer["message"]
+        assert "secret" not in answer["message"]
+
+    @pytest.mark.slow
+    def test_at_the_shell_there_is_no_traceback(self):
+        """The database of the tests' own home was never migrated: they use copies of it."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", "account_status", "1"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 1
+        assert json.loads(done.stdout)["error"]["class"] == "database"
+        assert "migrate" in done.stdout
+        assert not done.stderr
+
 
 class TestExport:
     @pytest.fixture
@@ -301,6 +346,8 @@ class TestExport:
         files = sorted((tmp_path / "a" / "b").iterdir(), key=lambda path: int(path.stem))
         written = [path.read_bytes() for path in files]
         assert written == [*[*LETTERS[:-1], LETTERS[-1] + b"\r\n"][::-1], OTHER_FOLDER]
+        assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+        assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
         assert answer == {
             "messages": len(written),
             "bytes": sum(map(len, written)),

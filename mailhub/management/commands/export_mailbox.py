@@ -28,7 +28,7 @@ class Command(OperatorCommand):
         account = find_account(options["id"])
         write = export.write_eml if options["format"] == "eml" else export.write_mbox
         try:
-            options["output"].mkdir(parents=True, exist_ok=True)
+            options["output"].mkdir(mode=0o700, parents=True, exist_ok=True)
             messages, size = write(account, options["output"])
         except OSError as error:
             raise Refused("output", f"{error.filename}: {error.strerror}") from error

@@ -118,7 +118,7 @@ class Command(BaseCommand):
         if not ready:
             raise CommandError(f"{address} does not answer after {READY_SECONDS} seconds.")
         lines = ["", f"Mailhub is ready: {settings.MAILHUB_URL}", "", *self._log_ins]
-        if settings.EMAIL_BACKEND.endswith("filebased.EmailBackend"):
+        if settings.EMAIL_BACKEND == "mailhub.mail_files.EmailBackend":
             lines.append(
                 f"Its own mail (confirmations, invitations) is written to {settings.EMAIL_FILE_PATH}"
             )

@@ -48,7 +48,7 @@ def test_the_body_has_a_policy_of_its_own(as_alice, account):
     assert rules["frame-ancestors"] == "'self'"
     assert response["X-Content-Type-Options"] == "nosniff"
     assert response["Referrer-Policy"] == "no-referrer"
-    assert response["Cache-Control"] == "private"
+    assert response["Cache-Control"] == "private, no-store"
     assert response["Content-Type"] == "text/html; charset=utf-8"
 
 

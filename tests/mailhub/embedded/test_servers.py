@@ -184,7 +184,12 @@ def test_secrets_are_readable_by_their_owner_alone(started: Path) -> None:
 
 def test_the_broker_keeps_every_task_or_says_so(started: Path) -> None:
     with redis.Redis.from_url(LocalEnv(started).get("REDIS_URL"), decode_responses=True) as client:
-        wanted = {"maxmemory-policy": "noeviction", "save": "", "appendonly": "no"}
+        wanted = {
+            "maxmemory-policy": "volatile-lru",
+            "maxmemory": str(256 * 1024**2),
+            "save": "",
+            "appendonly": "no",
+        }
         assert client.config_get(*wanted) == wanted
 
 
