@@ -1,5 +1,6 @@
 # Mailhub for production: one image for web, workers, clock and migrations (docker-compose.yml).
-FROM python:3.11-slim
+# An exact version: a build today and one in a year are the same program.
+FROM python:3.11.14-slim-bookworm
 
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MAILHUB_HOME=/srv/mailhub
 

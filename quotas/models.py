@@ -96,7 +96,10 @@ class LedgerEntry(TenantModel):
     class Meta:
         verbose_name = _("ledger entry")
         verbose_name_plural = _("ledger entries")
-        indexes = [models.Index(fields=["organization", "-at"])]
+        indexes = [
+            models.Index(fields=["organization", "-at"]),
+            models.Index(fields=["account_id", "-at"], name="ledger_of_account"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.bytes:+d} {self.reason}"

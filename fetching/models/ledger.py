@@ -78,6 +78,11 @@ class RemoteMessage(TenantModel):
                 condition=~models.Q(state__in=["stored", "delete_wanted", "dele_sent", "gone"]),
                 name="remote_messages_not_here",
             ),
+            models.Index(
+                fields=["missing_since"],
+                condition=models.Q(missing_since__isnull=False),
+                name="remote_messages_missing",
+            ),
         ]
 
     def __str__(self) -> str:

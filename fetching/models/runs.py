@@ -46,7 +46,11 @@ class FetchRun(TenantModel):
     class Meta:
         verbose_name = _("fetch run")
         verbose_name_plural = _("fetch runs")
-        indexes = [models.Index(fields=["account", "-id"], name="runs_of_account")]
+        indexes = [
+            models.Index(fields=["account", "-id"], name="runs_of_account"),
+            models.Index(fields=["started_at"], name="runs_by_age"),
+            models.Index(fields=["account"], condition=models.Q(state="running"), name="runs_running"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.account_id} {self.started_at:%F %T} {self.state}"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from itertools import islice
 
-from django.db.models import Max, Sum
-from django.db.models.functions import TruncDate
+from django.db import connection
+from django.db.models import Sum
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -19,6 +20,7 @@ from mailbox.models import Folder
 from quotas.models import LedgerEntry, StorageMeter, Subscription
 
 LAST_CHANGES = 30
+ENTRIES_READ = 1_000  # of the ledger, to make these of
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +78,47 @@ def _sentence(reason: str, count: int, account: str) -> str:
 
 
 def changes_of(membership: Membership) -> list[StorageChange]:
-    """The last changes; those of one account, reason and day are one line: fetches charge each batch."""
+    """The last changes; those of one account, reason and day are one line: fetches charge each batch.
+
+    Made of the newest entries alone, since a ledger only grows: the oldest line may tell of a part of its day.
+    """
     own = {account.pk: account.name for account in MailAccount.objects.visible_to(membership)}
-    everything = LedgerEntry.objects.filter(organization=membership.organization_id)
+    zone = timezone.get_current_timezone()
     # Other members' accounts are theirs; only an admin reads lines about them, and those without a name.
-    seen = everything if membership.is_admin else everything.filter(account_id__in=list(own))
-    rows = (
-        seen.annotate(day=TruncDate("at", tzinfo=timezone.get_current_timezone()))
-        .values_list("day", "account_id", "reason")
-        .annotate(total=Sum("bytes"), count=Sum("messages"), last=Max("at"))
-        .order_by("-last")[:LAST_CHANGES]
-    )
+    entries = _newest(membership) if membership.is_admin else _newest_of(list(own))
+    groups: dict[tuple[date, int | None, str], list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault((entry[0].astimezone(zone).date(), entry[1], entry[2]), []).append(entry)
     other = _("another account")
     return [
-        StorageChange(last, _sentence(reason, abs(count), own.get(account or 0, other)), total)
-        for _day, account, reason, total, count, last in rows
+        StorageChange(
+            group[0][0],
+            _sentence(reason, abs(sum(entry[4] for entry in group)), own.get(account or 0, other)),
+            sum(entry[3] for entry in group),
+        )
+        for (_day, account, reason), group in islice(groups.items(), LAST_CHANGES)
     ]
+
+
+Entry = tuple[datetime, int | None, str, int, int]
+_COLUMNS = ("at", "account_id", "reason", "bytes", "messages")
+
+
+def _newest(membership: Membership) -> list[Entry]:
+    rows = LedgerEntry.objects.filter(organization=membership.organization_id).order_by("-at")
+    return list(rows.values_list(*_COLUMNS)[:ENTRIES_READ])
+
+
+def _newest_of(accounts: list[int]) -> list[Entry]:
+    """Each account's from its index; one query for all would sort everything they ever had."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT entry.* FROM unnest(%s::bigint[]) AS own (id) CROSS JOIN LATERAL"
+            f" (SELECT {', '.join(_COLUMNS)} FROM quotas_ledgerentry WHERE account_id = own.id"
+            " ORDER BY at DESC LIMIT %s) AS entry ORDER BY at DESC LIMIT %s",
+            [accounts, ENTRIES_READ, ENTRIES_READ],
+        )
+        return cursor.fetchall()
 
 
 @access.member

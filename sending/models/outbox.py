@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import MailAccount
@@ -118,6 +118,12 @@ class OutgoingMessage(TenantModel):
             ),
             models.Index(fields=["organization", "created_at"], name="outgoing_of_organization"),
             models.Index(fields=["account", "message_id"], name="outgoing_by_message_id"),
+            models.Index(
+                fields=["identity"], condition=models.Q(identity__isnull=False), name="outgoing_by_identity"
+            ),
+            models.Index(
+                fields=["finished_at"], condition=models.Q(state="cancelled"), name="outgoing_taken_back"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -164,6 +170,10 @@ class OutgoingRecipient(TenantModel):
     kind = models.CharField(max_length=3, choices=Kind, default=Kind.TO)
     name = models.CharField(max_length=150, blank=True)
     address = models.CharField(max_length=320)
+    # For looking up whatever its case: under row-level security an index of an expression is of no use.
+    folded = models.GeneratedField(
+        expression=Lower("address"), output_field=models.CharField(max_length=320), db_persist=True
+    )
     state = models.CharField(max_length=17, choices=State, default=State.WAITING)
     failure = models.CharField(max_length=40, blank=True)  # a code of accounts.servers.failures
     code = models.PositiveSmallIntegerField(null=True)  # of the SMTP reply (RFC 5321, 4.2)
@@ -175,7 +185,7 @@ class OutgoingRecipient(TenantModel):
         verbose_name = _("recipient")
         verbose_name_plural = _("recipients")
         ordering = ["id"]
-        indexes = [models.Index(fields=["organization", "address"], name="recipients_by_address")]
+        indexes = [models.Index(fields=["folded"], name="recipients_by_address")]
 
     def __str__(self) -> str:
         return f"{self.address} {self.state}"

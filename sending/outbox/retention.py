@@ -1,4 +1,4 @@
-"""What sending forgets by itself: what was taken back, and drafts that nobody wrote into."""
+"""How long ended messages of the outbox are kept, and drafts that nobody has written into."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any, Final
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from accounts import tenancy
+from accounts import batches, tenancy
 from sending.models import Draft, OutgoingMessage
 from sending.outbox import outbox
 
 # A draft that was only opened is shown nowhere.
 UNTOUCHED: Final = timedelta(days=1)
-BATCH: Final = 200
+BATCH: Final = 200  # rows of a transaction, each with up to 25 MB
 
 
 def delete_expired() -> None:
@@ -28,15 +28,7 @@ def delete_expired() -> None:
 
 
 def _delete(rows: QuerySet[Any]) -> None:
-    """Some at a time: each holds up to 25 MB, and a page may want one of them."""
     while True:
         with tenancy.system():
-            ids = list(
-                rows.order_by("pk")
-                .select_for_update(skip_locked=True, of=("self",))
-                .values_list("pk")[:BATCH]
-            )
-            if ids:
-                rows.model._default_manager.filter(pk__in=[key for (key,) in ids]).delete()
-        if len(ids) < BATCH:
-            return
+            if batches.delete_some(rows, BATCH) < BATCH:
+                return

@@ -176,7 +176,7 @@ def _history(message: Message, account: MailAccount, facts: Facts) -> History:
     replies = OutgoingMessage.objects.filter(account=account, kind=Kind.VACATION)
     sent = VacationSent.objects.filter(account=account, sender__in=_keys(facts.keys))
     written = OutgoingRecipient.objects.filter(
-        outgoing__account__owner=account.owner_id, outgoing__kind=Kind.PERSON, address__iexact=person
+        outgoing__account__owner=account.owner_id, outgoing__kind=Kind.PERSON, folded=person.lower()
     ).exclude(outgoing__state=OutgoingMessage.State.CANCELLED)
     return History(
         arrived_at=message.stored_at,

