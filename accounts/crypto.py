@@ -150,7 +150,7 @@ class _Unsealing(DeferredAttribute):
         value = super().__get__(instance, cls)
         if instance is None or not isinstance(value, Sealed):
             return value
-        return decrypt(value, self.field.place(instance.pk))
+        return decrypt(value, place_of(self.field.model, self.field.name, instance.pk))
 
     # With __set__ this is a data descriptor; otherwise the instance's __dict__ would answer before __get__.
     def __set__(self, instance: models.Model, value: Any) -> None:

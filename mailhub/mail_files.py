@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import IO, Any
 
 from django.core.mail.backends import filebased
 
@@ -10,9 +11,11 @@ from django.core.mail.backends import filebased
 class EmailBackend(filebased.EmailBackend):
     """Django's, with files nobody else can read, in a folder nobody else can list."""
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         os.chmod(self.file_path, 0o700)
+
+    stream: IO[bytes] | None  # type: ignore[assignment]
 
     def open(self) -> bool:
         """Open the file of this connection; returns whether that was needed."""

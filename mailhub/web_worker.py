@@ -47,7 +47,8 @@ class TimedRequest(HTTPRequestParser):  # type: ignore[misc]
         """Whether it takes longer than an honest client on a bad line needs."""
         if not self.headers_finished:
             return now > self.since + HEAD_SECONDS
-        return now > self.since + HEAD_SECONDS + BODY_SECONDS + self.body_bytes_received / SLOWEST
+        received: int = self.body_bytes_received
+        return now > self.since + HEAD_SECONDS + BODY_SECONDS + received / SLOWEST
 
 
 class TimedChannel(HTTPChannel):  # type: ignore[misc]

@@ -118,7 +118,8 @@ def _newest_of(accounts: list[int]) -> list[Entry]:
             " ORDER BY at DESC LIMIT %s) AS entry ORDER BY at DESC LIMIT %s",
             [accounts, ENTRIES_READ, ENTRIES_READ],
         )
-        return cursor.fetchall()
+        rows: list[Entry] = cursor.fetchall()
+    return rows
 
 
 @access.member
