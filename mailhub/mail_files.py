@@ -21,7 +21,8 @@ class EmailBackend(filebased.EmailBackend):
         """Open the file of this connection; returns whether that was needed."""
         if self.stream is not None:
             return False
-        self.stream = open(self._get_filename(), "ab", opener=_private)  # noqa: SIM115 - closed by Django's `close`
+        name: str = self._get_filename()  # type: ignore[attr-defined]
+        self.stream = open(name, "ab", opener=_private)  # noqa: SIM115 - closed by Django's `close`
         return True
 
 

@@ -12,9 +12,7 @@ from mailbox.mime.structure import Part, after_uu_begin, content_of, decode_uu, 
 WHOLE_LIMIT = 4 * WINDOW
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NOT_BASE64 = bytes(set(range(256)) - set(_LETTERS) - set(b"="))
-_TEXT_LINE = (
-    1000  # RFC 5322 section 2.1.1: no line is longer, and most writers of quoted-printable keep to 76
-)
+_TEXT_LINE = 1000  # RFC 5322, 2.1.1: no line is longer, and writers of quoted-printable keep to 76
 
 
 def decoded_pieces(raw: Raw, part: Part) -> Iterator[bytes]:

@@ -23,7 +23,7 @@ _VALUE_LIMIT = 8 * 1024  # bytes of a Content-Type or Content-Disposition that a
 _PARAMETERS_LIMIT = 64
 _PARAMETER_LIMIT = 2 * 1024
 _PREAMBLE_LIMIT = 4 * 1024  # bytes before the first boundary that are looked at when it has to be guessed
-_LINE_LIMIT = 80  # bytes behind a delimiter: white space (RFC 2046 section 5.1.1), and "--" in old mail
+_LINE_LIMIT = 80  # bytes behind a delimiter: white space (RFC 2046, 5.1.1), and "--" in old mail
 _HEAD = 4 * 1024  # most headers are shorter
 _CANDIDATES_LIMIT = 20_000  # lines of one multipart that begin like its delimiter
 

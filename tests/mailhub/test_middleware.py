@@ -80,7 +80,7 @@ def sign_in(address: str, person: str) -> str:
 
 
 def test_behind_one_proxy_who_guesses_passwords_locks_nobody_else_out(db):
-    refused = "Too many failed"
+    refused = "Too many attempts in a short time."
     # What the client claims itself, on the left, changes nothing.
     pages = [sign_in(f"192.0.2.{n}, {CLIENT}", f"person{n}@acme.example") for n in range(12)]
     assert refused in pages[-1]
