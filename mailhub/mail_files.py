@@ -7,6 +7,8 @@ from typing import IO, Any
 
 from django.core.mail.backends import filebased
 
+BACKEND = "mailhub.mail_files.EmailBackend"  # in settings.EMAIL_BACKEND
+
 
 class EmailBackend(filebased.EmailBackend):
     """Django's, with files nobody else can read, in a folder nobody else can list."""

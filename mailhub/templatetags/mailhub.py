@@ -21,6 +21,7 @@ from accounts.adapter import current_membership
 from accounts.models import MailAccount, User
 from fetching.status import account_status
 from fetching.status.account_status import AccountStatus
+from mailhub import mail_files
 from mailhub.pages import sidebar
 from quotas.models import StorageMeter
 
@@ -178,7 +179,7 @@ def signup_is_open(context: template.Context) -> bool:
 @register.simple_tag
 def mail_stays_here() -> bool:
     """Whether Mailhub's own mail is only written to files, for want of a mail server."""
-    return settings.EMAIL_BACKEND == "django.core.mail.backends.filebased.EmailBackend"
+    return settings.EMAIL_BACKEND == mail_files.BACKEND
 
 
 @register.simple_tag(takes_context=True)

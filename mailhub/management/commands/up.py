@@ -22,6 +22,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from accounts.models import Organization
+from mailhub import mail_files
 from mailhub.embedded import servers
 from mailhub.embedded.process import LOOPBACK, port_answers, wait_until
 from mailhub.supervisor import Child, Supervisor, end_leftovers, running_supervisor
@@ -118,7 +119,7 @@ class Command(BaseCommand):
         if not ready:
             raise CommandError(f"{address} does not answer after {READY_SECONDS} seconds.")
         lines = ["", f"Mailhub is ready: {settings.MAILHUB_URL}", "", *self._log_ins]
-        if settings.EMAIL_BACKEND == "mailhub.mail_files.EmailBackend":
+        if settings.EMAIL_BACKEND == mail_files.BACKEND:
             lines.append(
                 f"Its own mail (confirmations, invitations) is written to {settings.EMAIL_FILE_PATH}"
             )

@@ -8,6 +8,7 @@ import pytest
 from django.core import mail as outgoing
 
 from accounts import tenancy
+from mailhub import mail_files
 from sending.identities import address_verification, identities
 from sending.models import Identity, OutgoingServer, Signature
 from tests import factories
@@ -323,7 +324,7 @@ def test_connecting_can_be_ended_without_the_code(as_alice, account, alias):
 
 def test_mail_that_only_lies_in_a_folder_is_told(as_alice, alias, settings):
     assert "no mail server of its own" not in as_alice.get(page_about(alias, "verify/")).text
-    settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    settings.EMAIL_BACKEND = mail_files.BACKEND
     assert "no mail server of its own" in as_alice.get(page_about(alias, "verify/")).text
 
 
