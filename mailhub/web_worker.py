@@ -23,6 +23,7 @@ from waitress.task import ThreadedTaskDispatcher
 
 HEAD_SECONDS = 15  # for the header of a request, from its first byte
 IDLE_SECONDS = 60  # between two requests, and before the first
+FRESH_SECONDS = 2  # in which a worker that is to end still waits for the first request of a new connection
 BODY_SECONDS = 30  # for a body or an answer, besides the time its bytes may take
 SLOWEST = 8 * 1024  # bytes a second of a body or an answer
 HEAD_LIMIT = 64 * 1024
@@ -57,18 +58,20 @@ class TimedChannel(HTTPChannel):  # type: ignore[misc]
     parser_class = TimedRequest
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.answered, self.owed, self.is_fresh = time.monotonic(), 0, True
+        self.answered, self.owed, self.is_fresh, self.is_served = time.monotonic(), 0, True, False
         super().__init__(*args, **kwargs)
 
     def service(self) -> None:
         """Answer a request; from now on the answer is to be taken."""
+        self.is_served = True
         super().service()
         self.answered, self.owed, self.is_fresh = time.monotonic(), self.total_outbufs_len, False
+        self.is_served = False
 
     def is_late(self, now: float) -> bool:
         """Whether the client has had its time."""
-        if self.requests:
-            return False  # it waits for us
+        if self.requests or self.is_served:
+            return False  # it waits for us, or its time has not begun yet
         if self.total_outbufs_len:
             return now > self.answered + BODY_SECONDS + self.owed / SLOWEST
         # A lock would be needed to look twice.
@@ -94,8 +97,12 @@ class TimedServer(TcpWSGIServer):  # type: ignore[misc]
 
     def is_busy(self) -> bool:
         """Whether a client would miss something if this ended now; one that only might ask again would not."""
+        young = time.monotonic() - FRESH_SECONDS
         return any(
-            channel.requests or channel.total_outbufs_len or channel.request or channel.is_fresh
+            channel.requests
+            or channel.total_outbufs_len
+            or channel.request
+            or (channel.is_fresh and channel.answered > young)
             for channel in self.active_channels.values()
         )
 
