@@ -113,9 +113,7 @@ TEMPLATES = [
 # before it talks to a mail server (fetching/engine/run.py).
 # Migrations run as the role that owns the tables, everything else as one that may only read and write rows
 # (accounts/database_roles.py).
-_runtime = env.db_url_config(
-    with_password(env.str("DATABASE_URL"), env.str("DATABASE_PASSWORD", default=""))
-)
+_runtime = env.db_url_config(with_password(env.str("DATABASE_URL"), env.str("DATABASE_PASSWORD", default="")))
 _owner_url = env.str("DATABASE_OWNER_URL", default="")
 _owner = (
     env.db_url_config(with_password(_owner_url, env.str("DATABASE_OWNER_PASSWORD", default="")))
