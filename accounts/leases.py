@@ -7,7 +7,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import psycopg
 from django.db import DatabaseError, connection
+from psycopg_pool import PoolTimeout
 
 from accounts import tenancy
 
@@ -16,6 +18,15 @@ logger = logging.getLogger(__name__)
 
 class LeaseLost(Exception):
     """Somebody else is responsible now, or a person has decided: stop, write nothing."""
+
+
+def is_database_away(error: BaseException) -> bool:
+    """Whether the connection was lost, or there is none to be had: a restart, not a refusal (SQLSTATE 08, 57P0x)."""
+    cause = error if isinstance(error, psycopg.Error) else error.__cause__
+    if isinstance(cause, PoolTimeout):
+        return True
+    state = cause.sqlstate or "" if isinstance(cause, psycopg.OperationalError) else "none"
+    return state == "" or state.startswith(("08", "57P0"))
 
 
 @contextmanager

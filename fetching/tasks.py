@@ -21,7 +21,8 @@ TURN_SECONDS = 10
 def queue(claim: Claim) -> None:
     """Order the fetch of a claimed account: what may take minutes waits where it delays nobody (S1)."""
     task = fetch_slow_account if claim.is_slow else fetch_account
-    task.delay(claim.organization_id, claim.account_id, claim.token)
+    with claims.released_on_error(claim):
+        task.delay(claim.organization_id, claim.account_id, claim.token)
 
 
 @shared_task(expires=claims.QUEUE_LEASE_SECONDS)
@@ -44,7 +45,8 @@ def fetch_slow_account(organization_id: int, account_id: int, token: str) -> Non
 
 
 def _fetch(claim: Claim) -> Claim | None:
-    outcome = run.fetch(claim, open_source, hand_over=True)
+    with claims.released_on_error(claim):
+        outcome = run.fetch(claim, open_source, hand_over=True)
     if outcome.stopped:
         tell_owner.delay(claim.organization_id, claim.account_id)
     return outcome.following
@@ -66,8 +68,10 @@ def sweep() -> None:
 @shared_task
 def dispatch() -> None:
     """Beat's tick: claim what is due, queue one task an account."""
-    for claim in claims.claim_due(DISPATCH_LIMIT):
-        queue(claim)
+    found = claims.claim_due(DISPATCH_LIMIT)
+    with claims.released_on_error(*found):
+        for claim in found:
+            queue(claim)
 
 
 @shared_task(expires=120)

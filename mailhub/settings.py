@@ -125,13 +125,15 @@ DATABASES = {"default": _owner if sys.argv[1:2] == ["migrate"] else _runtime}
 DATABASES["default"].update(
     ENGINE="django.db.backends.postgresql",
     CONN_MAX_AGE=0,
+    # The pool asks each connection before it hands it out: after a restart of the database all of them are dead.
+    CONN_HEALTH_CHECKS=True,
     OPTIONS={"pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=16), "timeout": 20}},
 )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = with_password(env.str("REDIS_URL"), env.str("REDIS_PASSWORD", default=""))
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "mailhub.cache.Cache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "mailhub",
         "VERSION": 2,  # 1 was pickled

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from mailhub.embedded.process import command_line, started_at, wait_until, write
 PR_SET_PDEATHSIG = 1  # prctl(2)
 COLOURS = (36, 33, 35, 32, 34, 31)  # ANSI foregrounds
 LAST_LINES = 12
+# A program that ends more often than that within so many seconds will not do better by being started again.
+STARTS, STARTS_SECONDS = 4, 120
 # Loaded here: between fork and exec a child may not import or allocate much.
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -38,7 +41,10 @@ class Child:
     """One running program and the last lines it wrote."""
 
     name: str
+    command: Sequence[str]
+    environ: Mapping[str, str]
     process: subprocess.Popen[str]
+    starts: deque[float] = field(default_factory=lambda: deque(maxlen=STARTS))
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
     said: threading.Condition = field(default_factory=threading.Condition)
     reader: threading.Thread | None = None
@@ -65,33 +71,36 @@ class Supervisor:
 
     def start(self, name: str, command: Sequence[str], environ: Mapping[str, str]) -> Child:
         """Start one program; its output appears line by line behind its name. Main thread only."""
-        parent = os.getpid()
-
-        def die_with_parent() -> None:
-            if _libc is not None:
-                _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-                if os.getppid() != parent:  # it died before the line above
-                    os._exit(1)
-
-        process = subprocess.Popen(
-            command,
-            env=dict(environ) | {"PYTHONUNBUFFERED": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            # A session of its own: Ctrl-C reaches us alone, and we end the programs in order.
-            start_new_session=True,
-            preexec_fn=die_with_parent,
-        )
-        child = Child(name, process)
+        child = Child(name, command, environ, _process(command, environ))
+        child.starts.append(time.monotonic())
         self.children.append(child)
-        child.reader = threading.Thread(target=self._read, args=[child, len(self.children)], daemon=True)
+        self._show(child)
+        return child
+
+    def restart(self, child: Child) -> bool:
+        """Start a program that has ended by itself once more; False when it has done so too often. Main thread only."""
+        recent = [at for at in child.starts if time.monotonic() - at < STARTS_SECONDS]
+        if len(recent) == STARTS:
+            return False
+        _kill_group(child.process.pid)  # the workers it had forked
+        self._read_to_the_end(child)
+        child.process = _process(child.command, child.environ)
+        child.starts.append(time.monotonic())
+        self._show(child)
+        return True
+
+    def _show(self, child: Child) -> None:
+        child.reader = threading.Thread(
+            target=self._read, args=[child, self.children.index(child) + 1], daemon=True
+        )
         child.reader.start()
         self.register()
-        return child
+
+    def _read_to_the_end(self, child: Child) -> None:
+        if child.reader:
+            child.reader.join(timeout=2)
+        if child.process.stdout:
+            child.process.stdout.close()
 
     def wait_for_line(self, child: Child, beginning: str, seconds: float) -> bool:
         """Whether the program writes such a line in time."""
@@ -118,10 +127,7 @@ class Supervisor:
         for child in self.children:
             _kill_group(child.process.pid)
             child.process.wait(timeout=10)
-            if child.reader:
-                child.reader.join(timeout=2)
-            if child.process.stdout:
-                child.process.stdout.close()
+            self._read_to_the_end(child)
         self.children.clear()
         self._record.unlink(missing_ok=True)
 
@@ -139,6 +145,30 @@ class Supervisor:
                     self._write(prefix + line)
         with child.said:
             child.said.notify_all()
+
+
+def _process(command: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[str]:
+    parent = os.getpid()
+
+    def die_with_parent() -> None:
+        if _libc is not None:
+            _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+            if os.getppid() != parent:  # it died before the line above
+                os._exit(1)
+
+    return subprocess.Popen(
+        command,
+        env=dict(environ) | {"PYTHONUNBUFFERED": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        # A session of its own: Ctrl-C reaches us alone, and we end the programs in order.
+        start_new_session=True,
+        preexec_fn=die_with_parent,
+    )
 
 
 def running_supervisor(home: Path) -> int | None:

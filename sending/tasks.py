@@ -64,12 +64,12 @@ def schedule_sending(outgoing: OutgoingMessage) -> None:
         send = partial(
             send_due.apply_async, (outgoing.organization_id, outgoing.account_id), countdown=countdown
         )
-        transaction.on_commit(send)
+        transaction.on_commit(send, robust=True)
 
 
 def schedule_account(account: MailAccount) -> None:
     """Once this is committed, have what waits in the account's outbox sent."""
-    transaction.on_commit(partial(send_due.delay, account.organization_id, account.pk))
+    transaction.on_commit(partial(send_due.delay, account.organization_id, account.pk), robust=True)
 
 
 @shared_task

@@ -1,29 +1,40 @@
-"""`make soak`: mail arrives in twenty mailboxes while workers are killed; afterwards every message is counted.
+"""`make soak`: mail arrives in twenty mailboxes while workers and servers are killed; then every message is counted.
 
 An instance of its own, a real Dovecot behind a slow line, the clock and two worker processes. Every few seconds a
-worker is killed (SIGKILL) and started again. Half of the accounts delete at the server after storing. When the killing
-is over and all has come to rest: everything the server ever had is stored once, byte for byte; nothing was deleted that
-is not stored; ledger = meter = sum of sizes; no lease is held. Prints a JSON verdict; exit code 1 on any violation.
+worker, the database or the broker is killed (SIGKILL) and started again. Half of the accounts delete at the server
+after storing. When the killing is over and all has come to rest: everything the server ever had is stored once, byte
+for byte; nothing was deleted that is not stored; ledger = meter = sum of sizes; no lease is held. Prints a JSON
+verdict; exit code 1 on any violation.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from mailhub.embedded import servers  # noqa: E402
+from mailhub.embedded.home import ServerFolder  # noqa: E402
+from mailhub.embedded.postgres import PostgresServer  # noqa: E402
+from mailhub.embedded.process import wait_until  # noqa: E402
+from mailhub.embedded.valkey import ValkeyServer  # noqa: E402
 from tests.servers import seeding  # noqa: E402
 from tests.servers.dovecot import Dovecot, binary  # noqa: E402
 from tools import soak_checks  # noqa: E402
@@ -51,6 +62,7 @@ class Plan:
     mail_a_second: float = 10
     workers: int = 2
     pause: tuple[float, float] = (2.0, 5.0)  # between two kills
+    servers: float = 0.25  # of the kills so many hit the database or the broker
 
     @property
     def users(self) -> list[str]:
@@ -103,6 +115,7 @@ class Staff:
 
     def __init__(self, plan: Plan, instance: Instance) -> None:
         self.kills = 0
+        self.restarts: Counter[str] = Counter()
         self._plan, self._instance = plan, instance
         self._chance = random.Random(f"{plan.seed}/kills")
         self._log = (instance.home / "programs.log").open("ab")
@@ -119,14 +132,30 @@ class Staff:
         """Kill one, start it again, wait; until the clock says `end`. A program that ends by itself is an error."""
         while (pause := self._chance.uniform(*self._plan.pause)) < end - time.monotonic():
             time.sleep(pause)
+            kills_server = self._chance.random() < self._plan.servers
             number = self._chance.randrange(len(self._workers))
             for program in (self._clock, *self._workers):
                 if program is not None and program.poll() is not None:
                     raise RuntimeError(f"a program ended by itself with {program.returncode}: {self.words()}")
+            self.kills += 1
+            if kills_server:
+                self._kill_server(self._chance.choice(("database", "broker")))
+                continue
             self._workers[number].kill()
             self._workers[number].wait()
-            self.kills += 1
             self._workers[number] = self._worker(number)
+
+    def _kill_server(self, name: str) -> None:
+        """Without a word, as when memory runs out; then up again on the same port."""
+        folder = ServerFolder(self._instance.home).path
+        server = PostgresServer(folder) if name == "database" else ValkeyServer(folder)
+        pid = server.pid()
+        if pid is None:
+            raise RuntimeError(f"the {name} ended by itself")
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: server.pid() is None, 10)
+        servers.ensure(self._instance.home, {})
+        self.restarts[name] += 1
 
     def stop(self) -> None:
         """Let them go home."""
@@ -176,10 +205,16 @@ class Watch:
     def keep_on(self, stop: threading.Event) -> None:
         """Until told to stop."""
         while not stop.wait(1):
-            if self.impatient:
-                self.instance.execute("UPDATE fetching_fetchstate SET next_run_at = now()")
-            self._leases()
-            self._runs()
+            try:
+                self._look()
+            except psycopg.OperationalError:  # it is just being killed
+                continue
+
+    def _look(self) -> None:
+        if self.impatient:
+            self.instance.execute("UPDATE fetching_fetchstate SET next_run_at = now()")
+        self._leases()
+        self._runs()
 
     def _leases(self) -> None:
         rows = self.instance.execute(
@@ -241,6 +276,7 @@ def run(plan: Plan, folder: Path) -> Verdict:
             "seconds": plan.seconds,
             "seconds_to_rest": round(seconds, 1),
             "kills": staff.kills,
+            "servers_killed": dict(staff.restarts),
             "mail": post.count,
             "longest_expired_lease_seconds": round(watch.longest_overdue, 1),
         }
@@ -306,7 +342,7 @@ def _rest(instance: Instance, plan: Plan, post: Post, watch: Watch) -> float:
 
 def main() -> None:
     """See the module's first lines."""
-    parser = argparse.ArgumentParser(description="Kill workers while mail arrives, then count.")
+    parser = argparse.ArgumentParser(description="Kill workers and servers while mail arrives, then count.")
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from dataclasses import replace
 
-from django.db import IntegrityError
+from django.db import DatabaseError, IntegrityError
 
 from accounts import leases
 from accounts.crypto import CryptoError
@@ -74,9 +75,16 @@ def _run(session: Session, started: float) -> None:
         claims.release(session.job.claim)
     except MailError as error:
         _fail(session, error)
-    except Exception:  # one account's trouble, also our own, must stay that account's (S5)
+    except Exception as error:  # one account's trouble, also our own, must stay that account's (S5)
         logger.exception("fetch of account %d", session.job.account_id)
-        _fail(session, MailError("internal"))
+        if not leases.is_database_away(error):
+            _fail(session, MailError("internal"))
+            return
+        # That says nothing of the account.
+        session.outcome.state = str(FetchRun.State.INTERRUPTED)
+        with suppress(DatabaseError):  # else the claim runs out
+            claims.release(session.job.claim)
+            _close(session, FetchRun.State.INTERRUPTED)
 
 
 def _talk(session: Session) -> MailboxSnapshot | None:

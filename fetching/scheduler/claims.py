@@ -7,12 +7,15 @@ waiting, and no two claims are for the same remote mailbox. How sessions end is 
 
 from __future__ import annotations
 
+import logging
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 
 from accounts import tenancy
@@ -20,8 +23,11 @@ from accounts.leases import LeaseLost, short_scope
 from fetching.models import FetchState
 from fetching.models.servers import CONNECTIONS
 
-# A claimed account waits in the queue this long before another tick may claim it again.
-QUEUE_LEASE_SECONDS = 600
+logger = logging.getLogger(__name__)
+
+# A claimed account waits in the queue this long before another tick may claim it again: its task may be lost with the
+# broker. One that only came late has expired by then, or ends at once because its token is an old one.
+QUEUE_LEASE_SECONDS = 120
 # A running fetch renews its lease at least every HEARTBEAT; a dead worker's account is free after RUN_LEASE.
 RUN_LEASE_SECONDS = 60
 HEARTBEAT_SECONDS = 15
@@ -204,7 +210,22 @@ def renew(claim: Claim) -> None:
 def release(claim: Claim) -> None:
     """Give the claim back without a run having ended (an interrupted worker): the account stays due."""
     with short_scope(claim.organization_id):
-        _own(claim).update(lease_token=None, lease_until=None)
+        # Claiming has set the next run already, which may be an hour ahead.
+        _own(claim).update(lease_token=None, lease_until=None, next_run_at=Now())
+
+
+@contextmanager
+def released_on_error(*claims: Claim) -> Iterator[None]:
+    """Whoever dies with claims gives them back, so that their seats at the servers are free at once."""
+    try:
+        yield
+    except BaseException:
+        try:
+            for claim in claims:
+                release(claim)
+        except DatabaseError:  # then they run out
+            logger.exception("claims were not released")
+        raise
 
 
 def _own(claim: Claim) -> Any:

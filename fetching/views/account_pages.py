@@ -41,7 +41,8 @@ def start_fetch(account: MailAccount) -> bool:
     claim = claims.claim_now(account.organization_id, account.pk)
     if claim is None:
         return False
-    transaction.on_commit(partial(tasks.queue, claim))
+    # Robust: without the broker the claim runs out, and the clock finds the account due.
+    transaction.on_commit(partial(tasks.queue, claim), robust=True)
     return True
 
 

@@ -19,10 +19,12 @@ import pytest
 from django.conf import settings
 
 from mailhub.embedded import servers
-from mailhub.embedded.home import LocalEnv
+from mailhub.embedded.home import LocalEnv, ServerFolder
+from mailhub.embedded.postgres import PostgresServer
 from mailhub.embedded.process import command_line, free_port, port_answers, started_at, wait_until
+from mailhub.embedded.valkey import ValkeyServer
 from mailhub.management.commands import up
-from mailhub.supervisor import Supervisor, end_leftovers, running_supervisor, stop_running
+from mailhub.supervisor import STARTS, Supervisor, end_leftovers, running_supervisor, stop_running
 
 ROOT = Path(__file__).resolve().parents[2]
 whole = [pytest.mark.slow, pytest.mark.xdist_group("up")]
@@ -108,6 +110,14 @@ def processes_of(home: Path) -> list[str]:
     return [command for command in found if command]
 
 
+def healthy(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/", timeout=10) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
 def everything_ended(home: Path, port: int) -> bool:
     return not processes_of(home) and not port_answers(port) and not (home / "up.json").exists()
 
@@ -175,12 +185,24 @@ class TestWhole:
         assert everything_ended(home, second.port)
         assert servers.running(home) == (False, False), "nobody else was left to stop the first run's servers"
 
-    def test_one_program_that_dies_ends_all(self, home: Path, run_up: Callable[..., Run]) -> None:
+    def test_what_is_killed_is_started_again(self, home: Path, run_up: Callable[..., Run]) -> None:
         run = run_up()
         run.wait_ready()
-        os.kill(run.programs()["work@"], signal.SIGKILL)
-        assert run.end() == 1
-        assert "work ended with code -9" in run.output
+        worker = run.programs()["work@"]
+        os.kill(worker, signal.SIGKILL)
+        assert wait_until(lambda: run.programs().get("work@", worker) != worker, 60), run.output
+        assert "work ended with code -9 and is started again" in run.output
+        folder = ServerFolder(home).path
+        for server in (PostgresServer(folder), ValkeyServer(folder)):
+            pid = server.pid()
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+            assert wait_until(lambda: server.pid() not in (None, pid), 60), run.output  # noqa: B023
+            assert wait_until(lambda: healthy(run.port), 60), run.output
+        assert "PostgreSQL ended and is started again" in run.output
+        assert "Valkey ended and is started again" in run.output
+        run.process.send_signal(signal.SIGINT)
+        assert run.end() == 0, run.output
         assert everything_ended(home, run.port)
 
     def test_stopping_from_elsewhere_ends_it_too(self, home: Path, run_up: Callable[..., Run]) -> None:
@@ -247,6 +269,20 @@ def test_a_program_is_waited_for_until_it_says_that_it_is_ready(tmp_path: Path) 
     assert supervisor.ended() is None
     supervisor.stop()
     assert supervisor.children == []
+
+
+def test_a_program_that_ends_again_and_again_is_given_up(tmp_path: Path) -> None:
+    supervisor, lines = supervise(tmp_path, "print('hello'); raise SystemExit(3)")
+    child = supervisor.children[0]
+    for _again in range(STARTS - 1):
+        child.process.wait(timeout=30)
+        assert supervisor.ended() is child
+        assert supervisor.restart(child)
+    child.process.wait(timeout=30)
+    assert not supervisor.restart(child)
+    assert child.process.returncode == 3
+    supervisor.stop()
+    assert lines == ["p0       | hello"] * STARTS
 
 
 def test_a_deaf_program_and_what_it_has_started_are_ended_all_the_same(tmp_path: Path) -> None:

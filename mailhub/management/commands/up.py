@@ -24,6 +24,7 @@ from django.db import connections
 from accounts.models import Organization
 from mailhub import mail_files
 from mailhub.embedded import servers
+from mailhub.embedded.home import LocalEnv
 from mailhub.embedded.process import LOOPBACK, port_answers, wait_until
 from mailhub.supervisor import Child, Supervisor, end_leftovers, running_supervisor
 
@@ -32,10 +33,11 @@ READY_SECONDS = 120  # a start takes seconds, on a machine that has nothing else
 FETCH_THREADS, SLOW_THREADS, SEND_THREADS, WORK_THREADS = 32, 8, 8, 4
 WEB_WORKERS, WEB_THREADS = 2, 8
 WEB_WORKER = "mailhub.web_worker.BufferedWorker"
+SERVER_NAMES = {"database": "PostgreSQL", "broker": "Valkey"}
 
 
 class Command(BaseCommand):
-    """Starts servers, web, workers, clock and demo provider; ends when one of them does, or at Ctrl-C."""
+    """Starts servers, web, workers, clock and demo provider, and again what ends by itself; ends at Ctrl-C."""
 
     help = "Runs Mailhub on this machine until Ctrl-C. Port: PORT=8001; without the demo: DEMO=0."
     requires_system_checks = []
@@ -60,16 +62,16 @@ class Command(BaseCommand):
             self._prepare()
             self._start(supervisor, home)
             self._greet(supervisor)
-            dead = self._watch(supervisor)
+            reason = self._watch(supervisor, home)
         except KeyboardInterrupt:
-            dead = None
+            reason = ""
             self._line("Stopping …")
         finally:
             supervisor.stop()
             if ours:
                 servers.stop(home)
-        if dead is not None:
-            self._fail(dead)
+        if reason:
+            raise CommandError(f"{reason}\nAll was stopped.")
 
     def _refuse_a_second_start(self, home: Path) -> None:
         if (pid := running_supervisor(home)) is not None:
@@ -114,8 +116,8 @@ class Command(BaseCommand):
         """Wait until the web server answers, then say where."""
         address = f"http://{LOOPBACK}:{settings.PORT}/health/"
         ready = wait_until(lambda: supervisor.ended() is not None or _is_healthy(address), READY_SECONDS, 0.1)
-        if supervisor.ended():
-            return
+        if (child := supervisor.ended()) is not None:
+            raise CommandError(_last_words(child, ""))
         if not ready:
             raise CommandError(f"{address} does not answer after {READY_SECONDS} seconds.")
         lines = ["", f"Mailhub is ready: {settings.MAILHUB_URL}", "", *self._log_ins]
@@ -125,16 +127,37 @@ class Command(BaseCommand):
             )
         self._line("\n".join([*lines, "Ctrl-C ends it.", ""]))
 
-    def _watch(self, supervisor: Supervisor) -> Child:
-        """Return the first program that ends by itself."""
-        while (child := supervisor.ended()) is None:
+    def _watch(self, supervisor: Supervisor, home: Path) -> str:
+        """Start again what ends by itself; returns why that is of no use any more."""
+        wanted = servers.running(home)
+        while True:
+            if words := self._mend_servers(home, wanted):
+                return words
+            if (child := supervisor.ended()) is not None:
+                code = child.process.returncode
+                if not supervisor.restart(child):
+                    return _last_words(child, " again and again")
+                self._line(f"{child.name} ended with code {code} and is started again.")
             time.sleep(0.2)
-        return child
 
-    def _fail(self, dead: Child) -> None:
-        words = "".join(f"\n  {line}" for line in dead.lines)
-        code = dead.process.returncode
-        raise CommandError(f"{dead.name} ended with code {code}, so all was stopped. Its last words:{words}")
+    def _mend_servers(self, home: Path, wanted: servers.Servers) -> str:
+        """Start this home's servers again if they have ended; returns why they cannot be, else ""."""
+        up = servers.running(home)
+        ended = [
+            SERVER_NAMES[name] for name in wanted._fields if getattr(wanted, name) and not getattr(up, name)
+        ]
+        if not ended:
+            return ""
+        names = " and ".join(ended)
+        self._line(f"{names} ended and is started again.")
+        before = LocalEnv(home).lines
+        try:
+            servers.ensure(home)
+        except servers.EmbeddedError as error:
+            return f"{names} ended, and cannot be started again. {error}"
+        if LocalEnv(home).lines != before:
+            return f"{names} ended, and another program has its port by now. Start Mailhub again."
+        return ""
 
     def _line(self, text: str) -> None:
         self.stdout.write(text)
@@ -176,6 +199,11 @@ def _migrate() -> None:
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
         raise CommandError(f"The database could not be brought up to date:\n{done.stdout.strip()}")
+
+
+def _last_words(child: Child, how_often: str) -> str:
+    words = "".join(f"\n  {line}" for line in child.lines)
+    return f"{child.name} ended with code {child.process.returncode}{how_often}. Its last words:{words}"
 
 
 def _visitors_mailbox(home: Path) -> str:

@@ -7,6 +7,7 @@ import tempfile
 from contextlib import contextmanager
 from itertools import pairwise
 
+import psycopg
 import pytest
 from django.db import connection
 
@@ -17,10 +18,11 @@ from mailbox import bulk_insert
 from mailbox.models import Attachment, Message, RawPart
 from tests import factories
 from tests.fetching.fetched import LETTERS, fetch, state_of, states, stored
+from tests.locks.lockstep import address
 from tests.servers.hiding import HidingServer
 
-# What PostgreSQL calls a deadlock, a serialization failure, a full disk and a shutdown.
-TROUBLES = {"deadlock": "40P01", "serialization": "40001", "disk full": "53100", "shutting down": "57P01"}
+# What PostgreSQL calls a deadlock, a serialization failure, a full disk and a memory that is full.
+TROUBLES = {"deadlock": "40P01", "serialization": "40001", "disk full": "53100", "out of memory": "53200"}
 # In the order in which a batch writes them.
 TABLES = ("mailbox_message", "mailbox_rawpart", "fetching_remotemessage", "quotas_ledgerentry")
 
@@ -77,6 +79,26 @@ def test_r5_what_the_database_does_not_take_stays_at_the_server(account, server,
     outcome = fetch(account)
     assert (outcome.stored, outcome.deleted) == (5, 5)
     assert stored(account) == LETTERS
+
+
+@pytest.mark.django_db(transaction=True)
+def test_r5_a_database_that_is_restarted_is_no_fault_of_the_account(account, server, monkeypatch):
+    store = bulk_insert.store
+
+    def killed(*args, **options):
+        with psycopg.connect(address(), autocommit=True) as other:
+            pid = connection.connection.info.backend_pid
+            other.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
+        return store(*args, **options)
+
+    with monkeypatch.context() as once:
+        once.setattr(bulk_insert, "store", killed)
+        assert fetch(account).state == "interrupted"
+    server.wait_until_idle()
+    state = state_of(account)
+    assert (state.status, state.error_code, state.failures, state.lease_token) == ("active", "", 0, None)
+    assert server.said("DELE") == []
+    assert (fetch(account).deleted, stored(account)) == (5, LETTERS)
 
 
 @pytest.mark.django_db(transaction=True)

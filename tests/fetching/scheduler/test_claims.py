@@ -3,12 +3,14 @@
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts import tenancy
 from accounts.leases import LeaseLost
 from accounts.servers.failures import MailError
+from fetching import tasks
 from fetching.models import FetchState
 from fetching.scheduler import claims, outcomes
 from tests import factories
@@ -170,3 +172,27 @@ def test_pause_takes_the_lease_and_resume_makes_due(account, claim):
     with tenancy.scope(account.organization_id):
         claims.resume(account.pk)
     assert len(claims.claim_due(10)) == 1
+
+
+def test_a_task_that_dies_gives_its_claim_back_and_the_account_stays_due(account, claim, monkeypatch):
+    def die(*args, **options):
+        raise OperationalError("the server closed the connection unexpectedly")
+
+    monkeypatch.setattr(tasks.run, "fetch", die)
+    with pytest.raises(OperationalError):
+        tasks.fetch_account(claim.organization_id, claim.account_id, claim.token)
+    assert state_of(account).lease_token is None
+    assert len(claims.claim_due(10)) == 1
+
+
+def test_a_tick_that_cannot_order_gives_all_its_claims_back(acme, alice, monkeypatch):
+    accounts = [factories.connect(acme, alice, username=f"box-{number}") for number in range(3)]
+
+    def refuse(*args, **options):
+        raise ConnectionError("no broker")
+
+    monkeypatch.setattr(tasks.fetch_slow_account, "delay", refuse)
+    with pytest.raises(ConnectionError):
+        tasks.dispatch()
+    assert {state_of(account).lease_token for account in accounts} == {None}
+    assert len(claims.claim_due(10)) == 2, "as many as before: accounts that are slow get half of the seats"

@@ -78,7 +78,7 @@ def test_a_silent_database_and_cache_are_named_without_their_words(db, monkeypat
         raise OperationalError("password of host db.internal")
 
     monkeypatch.setattr(home, "_database", fail)
-    monkeypatch.setattr(home.cache, "get", fail)
+    monkeypatch.setattr(home.cache, "answers", fail)
     answer = home.health(RequestFactory().get("/health/"))
     assert answer.status_code == 503
     assert json.loads(answer.content) == {"database": "no answer", "broker": "ok", "cache": "no answer"}
