@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
+from django.template.response import SimpleTemplateResponse, TemplateResponse
 
 from accounts import tenancy
 from accounts.models import Membership, Organization, User
@@ -29,6 +30,13 @@ def number_in(text: str) -> int | None:
     18 digits fit every column; far more would be an error already when Python reads them.
     """
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
+def render(
+    request: HttpRequest, template: str, context: Mapping[str, Any] | None = None, *, status: int = 200
+) -> TemplateResponse:
+    """The page as the door renders it once the view is over; headers may be set until then."""
+    return TemplateResponse(request, template, dict(context or {}), status=status)
 
 
 View = Callable[Concatenate[MemberRequest, P], HttpResponseBase]
@@ -56,7 +64,12 @@ def _door(view: View[P], *, admin: bool) -> Callable[..., HttpResponseBase]:
                 raise Http404
             membership.organization, membership.user = organization, request.user
             request.membership = membership
-            return view(request, *args, **kwargs)
+            response = view(request, *args, **kwargs)
+        # What it wrote is committed, and its locks are free, before the page is rendered, which only reads.
+        if isinstance(response, SimpleTemplateResponse) and not response.is_rendered:
+            with tenancy.scope(organization.pk, read_only=True):
+                response.render()
+        return response
 
     return login_required(enter)
 

@@ -35,17 +35,18 @@ def _setting(name: str) -> str:
         return str(cursor.fetchone()[0])
 
 
-def _set(name: str, value: str) -> None:
+def _set(name: str, value: str, *, read_only: bool = False) -> None:
+    others = b", set_config('transaction_read_only', 'on', true)" if read_only else b""
     # Bound on the server: what other sessions of our role see of this statement (pg_stat_activity) holds no signature.
     with psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute("SELECT set_config(%s, %s, true)", [name, value])
+        cursor.execute(b"SELECT set_config(%s, %s, true)" + others, [name, value])
 
 
 @contextmanager
-def _local(name: str, value: str, before: str) -> Iterator[None]:
+def _local(name: str, value: str, before: str, *, read_only: bool = False) -> Iterator[None]:
     is_inner = connection.in_atomic_block
     with transaction.atomic():
-        _set(name, value)
+        _set(name, value, read_only=read_only)
         yield
         # When this was only a savepoint, the outer transaction must get its own setting back. After an error
         # the savepoint's rollback does that; the end of a transaction does it by itself.
@@ -54,16 +55,17 @@ def _local(name: str, value: str, before: str) -> Iterator[None]:
 
 
 @contextmanager
-def scope(organization_id: int) -> Iterator[None]:
+def scope(organization_id: int, *, read_only: bool = False) -> Iterator[None]:
     """A transaction that sees and writes the rows of one organization only.
 
-    Raises TenancyError inside the scope of another organization: a request never has two tenants.
+    `read_only`: PostgreSQL refuses every write and every row lock; for rendering pages. Raises TenancyError inside
+    the scope of another organization: a request never has two tenants.
     """
     before = _setting(ORGANIZATION) if connection.in_atomic_block else ""
     value = signed(str(organization_id))
     if before not in ("", value):
         raise TenancyError(f"already in the scope of organization {before.partition(':')[0]}")
-    with _local(ORGANIZATION, value, before):
+    with _local(ORGANIZATION, value, before, read_only=read_only):
         yield
 
 

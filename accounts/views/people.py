@@ -12,12 +12,13 @@ from django.db import transaction
 from django.db.models import Q
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from accounts import access, limits, members, reauthentication, services, tasks
+from accounts.access import render
 from accounts.forms import InviteForm
 from accounts.models import Invitation, MailAccount, Membership, Role
 from accounts.unsent import NotConfirmed, unsent_of

@@ -7,12 +7,12 @@ from typing import Any
 from django.contrib import messages
 from django.db.models import Sum
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import access, reauthentication, services, unsent
-from accounts.access import MemberRequest
+from accounts.access import MemberRequest, render
 from accounts.models import MailAccount
 from accounts.requests import org_url
 from fetching.connect.account_forms import AccountForm

@@ -9,14 +9,13 @@ from typing import Any
 from django.db.models import Count, Q, Sum
 from django.db.models.functions import TruncDate
 from django.http import HttpResponse
-from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
 from accounts import access
-from accounts.access import MemberRequest
+from accounts.access import MemberRequest, render
 from accounts.formats import date_and_time, duration, number
 from accounts.models import MailAccount
 from accounts.servers.failures import Failure, describe

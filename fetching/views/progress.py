@@ -10,7 +10,6 @@ from typing import Self
 
 from django.db.models import Sum
 from django.http import HttpResponse
-from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -18,7 +17,7 @@ from django.views.decorators.http import require_safe
 from django_htmx.http import trigger_client_event
 
 from accounts import access
-from accounts.access import MemberRequest
+from accounts.access import MemberRequest, render
 from accounts.formats import duration, number
 from accounts.models import MailAccount
 from fetching.models import FetchRun

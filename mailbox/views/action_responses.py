@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 
-from accounts.access import MemberRequest
+from accounts.access import MemberRequest, render
 from mailbox.models import Message
 from mailbox.views import list_context
 from mailbox.views.list_context import ListPlace

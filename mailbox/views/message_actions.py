@@ -8,13 +8,13 @@ from django.contrib import messages
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from accounts import access
-from accounts.access import MemberRequest
+from accounts.access import MemberRequest, render
 from accounts.formats import number
 from mailbox import services
 from mailbox.models import Folder, Message

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpResponse
-from django.shortcuts import render
 from django.urls import Resolver404, resolve
 from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
-from accounts.access import MemberRequest
+from accounts.access import MemberRequest, render
 
 
 def htmx(request: MemberRequest) -> HtmxDetails:

@@ -9,12 +9,11 @@ from typing import Any
 
 from django.db.models import Sum
 from django.http import HttpResponse
-from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts import access
-from accounts.access import MemberRequest
+from accounts.access import MemberRequest, render
 from accounts.models import MailAccount, Membership
 from fetching.models import FetchRun
 from fetching.status import account_status, missing_messages, progress

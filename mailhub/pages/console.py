@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from django.core.paginator import Paginator
 from django.db.models import Sum
 from django.http import HttpResponse
-from django.shortcuts import render
 from django.utils import timezone
 
 from accounts import access
+from accounts.access import render
 from accounts.models import Invitation, MailAccount, Membership
 from fetching.status import account_status
 from fetching.status.account_status import AccountStatus

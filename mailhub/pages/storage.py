@@ -9,12 +9,12 @@ from itertools import islice
 from django.db import connection
 from django.db.models import Sum
 from django.http import HttpResponse
-from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts import access, formats
+from accounts.access import render
 from accounts.models import MailAccount, Membership
 from mailbox.models import Folder
 from quotas.models import LedgerEntry, StorageMeter, Subscription

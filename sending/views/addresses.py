@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import access
-from accounts.access import MemberRequest
+from accounts.access import MemberRequest, render
 from accounts.models import MailAccount
 from accounts.requests import org_url
 from sending.forms.addresses import CodeForm, EditAddressForm, NewAddressForm, initial_of

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 
 from django.db import models
 from django.http import HttpResponse
-from django.shortcuts import render
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from accounts.access import MemberRequest
+from accounts.access import MemberRequest, render
 from accounts.models import MailAccount
 from accounts.requests import org_url
 from mailbox.models import Folder

@@ -11,13 +11,13 @@ from django.contrib import messages
 from django.core.cache import cache
 from django.db import transaction
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import reswap, retarget
 
 from accounts import access
-from accounts.access import MemberRequest
+from accounts.access import MemberRequest, render
 from accounts.models import MailAccount
 from accounts.requests import is_htmx, org_url, own_account
 from accounts.servers import probes

@@ -8,13 +8,13 @@ from django.contrib import messages
 from django.db import transaction
 from django.db.models import Count, Q
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import access
-from accounts.access import MemberRequest
+from accounts.access import MemberRequest, render
 from accounts.requests import org_url
 from sending.compose import templates as services
 from sending.compose.templates import TemplateError

@@ -7,13 +7,13 @@ from typing import Final
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import access
-from accounts.access import MemberRequest
+from accounts.access import MemberRequest, render
 from accounts.models import MailAccount
 from accounts.requests import is_htmx, org_url, own_account
 from sending.forms.vacation import AwayForm

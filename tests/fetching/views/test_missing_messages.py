@@ -201,7 +201,7 @@ def test_the_number_of_queries_does_not_grow(account, page, as_alice, django_ass
         for _ in range(20):
             add_remote(account, reason)
     as_alice.get(page)
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(29):
         as_alice.get(page)
 
 

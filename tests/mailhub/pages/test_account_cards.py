@@ -164,5 +164,5 @@ def test_the_number_of_queries_does_not_grow_with_the_accounts(
     for number in range(count):
         factories.connect(acme, alice, name=f"Box {number}", username=f"box{number}")
     as_alice.get(PAGE)
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(29):
         as_alice.get(PAGE)

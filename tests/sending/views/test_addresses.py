@@ -101,7 +101,7 @@ def test_the_list_takes_few_queries(acme, alice, as_alice, account, django_asser
         other = factories.connect(acme, alice, email=f"box{number}@post.example")
         settle(other)
     as_alice.get(ADDRESSES)
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(24):
         as_alice.get(ADDRESSES)
 
 
