@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from accounts import services, unsent
-from accounts.models import Invitation, MailAccount, Membership, Organization, Role
+from accounts import locks, removal, services, unsent
+from accounts.models import Invitation, MailAccount, Membership, Role
 
 
 class NotAllowed(Exception):
@@ -50,27 +50,25 @@ def change_role(actor: Membership, member: Membership, role: str) -> None:
         )
 
 
-def remove(actor: Membership, member: Membership, *, unsent_confirmed: int = 0) -> None:
-    """Take a person out of the organization, with their mail accounts there and all that is stored in them.
+def remove(actor: Membership, member: Membership, *, unsent_confirmed: int = 0) -> list[MailAccount]:
+    """Take a person out of the organization; returns their mail accounts there, whose removal has begun.
 
-    People may always leave by themselves. `unsent_confirmed`: so many messages that have not gone out may be lost.
-    Raises NotAllowed, Gone, LastOwner, unsent.NotConfirmed.
+    The caller has it finished. People may always leave by themselves. `unsent_confirmed`: so many messages that have
+    not gone out may be lost. Raises NotAllowed, Gone, LastOwner, unsent.NotConfirmed.
     """
     with transaction.atomic():
         _lock(actor, member)
         if actor.pk != member.pk and not may_change(actor, member):
             raise NotAllowed
         _keep_an_owner(member)
-        accounts = list(
-            MailAccount.objects.filter(organization=member.organization_id, owner=member.user_id).order_by(
-                "pk"
-            )
-        )
+        own = MailAccount.objects.filter(organization=member.organization_id, owner=member.user_id)
+        accounts = list(own.filter(removing_until=None).order_by("pk"))
         unsent.check(accounts, unsent_confirmed)
         for account in accounts:
-            services.delete_mail_account(account, actor.user, unsent_confirmed=None)
+            removal.start(account, actor.user)
         services.record(member.organization_id, actor.user, "member.removed", member.user.email)
         member.delete()
+        return accounts
 
 
 def withdraw(actor: Membership, invitation: Invitation) -> None:
@@ -91,7 +89,7 @@ def is_last_owner(member: Membership) -> bool:
 
 def _lock(actor: Membership, member: Membership) -> None:
     """One change of members at a time; then look again at both, whose roles may be others by now. Raises Gone."""
-    Organization.objects.select_for_update().get(pk=member.organization_id)
+    locks.organization(member.organization_id)
     roles = dict(Membership.objects.filter(pk__in=(actor.pk, member.pk)).values_list("pk", "role"))
     if not {actor.pk, member.pk} <= roles.keys():
         raise Gone

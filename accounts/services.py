@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Max
+from django.db.models import F, Max, Q
 from django.utils import timezone
 from django.utils.text import slugify
 
-from accounts import limits, signals, tenancy, unsent
+from accounts import limits, locks, signals, tenancy
 from accounts.models import AuditEvent, Invitation, MailAccount, Membership, Organization, Role, User
 from accounts.models.mail_accounts import COLORS
 
@@ -81,7 +81,7 @@ def invite(membership: Membership, emails: Sequence[str], role: str) -> list[Inv
     emails = sorted({email.strip().lower() for email in emails})
     organization = membership.organization
     with transaction.atomic():
-        Organization.objects.select_for_update().get(pk=organization.pk)
+        locks.organization(organization.pk)
         actor = Membership.objects.filter(pk=membership.pk).first()
         if actor is None or not actor.is_admin:
             raise NotAdmin
@@ -131,8 +131,8 @@ def add_mail_account(membership: Membership, fields: Mapping[str, Any]) -> MailA
     """Save a mail account whose settings were just tested. Raises LimitReached."""
     organization = membership.organization
     with transaction.atomic():
-        Organization.objects.select_for_update().get(pk=organization.pk)
-        existing = MailAccount.objects.filter(organization=organization)
+        locks.organization(organization.pk)
+        existing = MailAccount.objects.filter(organization=organization, removing_until=None)
         if existing.count() >= organization.mail_account_limit:
             raise LimitReached(organization.mail_account_limit)
         own = existing.filter(owner=membership.user)
@@ -144,7 +144,7 @@ def add_mail_account(membership: Membership, fields: Mapping[str, Any]) -> MailA
             account.color = min(COLORS, key=lambda color: (used.count(color), COLORS.index(color)))
         account.position = (own.aggregate(last=Max("position"))["last"] or 0) + 1
         if is_default:
-            own.update(is_default=False)
+            own.filter(is_default=True).update(is_default=False)
         account.is_default = is_default
         account.save()
         signals.mail_account_added.send(MailAccount, account=account)
@@ -156,12 +156,13 @@ def change_mail_account(account: MailAccount, actor: User, fields: Mapping[str, 
     """Save new settings; a running fetch of the old ones is told to stop by the generation number."""
     with transaction.atomic():
         values = dict(fields)
+        own = MailAccount.objects.filter(organization=account.organization_id, owner=account.owner_id)
         if values.pop("is_default", False):
             # One at a time, or two accounts would both open first.
-            Organization.objects.select_for_update(no_key=True).get(pk=account.organization_id)
-            MailAccount.objects.filter(organization=account.organization_id, owner=account.owner_id).update(
-                is_default=False
-            )
+            locks.organization(account.organization_id)
+            touched = own.filter(Q(pk=account.pk) | Q(is_default=True)).order_by("pk")
+            list(touched.select_for_update(no_key=True))
+            own.filter(is_default=True).update(is_default=False)
             account.is_default = True
         moved = [name for name in REACH if name in values and values[name] != getattr(account, name)]
         for name, value in values.items():
@@ -178,29 +179,9 @@ def change_mail_account(account: MailAccount, actor: User, fields: Mapping[str, 
 def order_mail_accounts(membership: Membership, ids: Sequence[int]) -> None:
     """Put the member's accounts in this order; the side panel shows them so, and what is not named comes last."""
     with transaction.atomic():
-        accounts = list(MailAccount.objects.visible_to(membership).select_for_update())
+        own = MailAccount.objects.visible_to(membership).order_by("pk")
+        accounts = list(own.select_for_update(no_key=True))
         places = {key: place for place, key in enumerate(ids, 1)}
         for account in accounts:
             account.position = places.get(account.pk, len(places) + 1)
         MailAccount.objects.bulk_update(accounts, ["position"])
-
-
-def delete_mail_account(account: MailAccount, actor: User, *, unsent_confirmed: int | None = 0) -> None:
-    """Delete the account with all its stored mail; what the provider still has stays there.
-
-    `unsent_confirmed`: so many messages that have not gone out may be lost with it; None when that was checked.
-    Raises unsent.NotConfirmed.
-    """
-    with transaction.atomic():
-        # First of all locks, and nothing is queued for sending meanwhile.
-        Organization.objects.select_for_update(no_key=True).get(pk=account.organization_id)
-        if unsent_confirmed is not None:
-            unsent.check([account], unsent_confirmed)
-        signals.mail_account_deleting.send(MailAccount, account=account)
-        record(account.organization_id, actor, "mail_account.deleted", account.email)
-        was_default, owner, organization = account.is_default, account.owner_id, account.organization_id
-        account.delete()
-        if was_default:
-            heir = MailAccount.objects.filter(organization=organization, owner=owner).first()
-            if heir:
-                MailAccount.objects.filter(pk=heir.pk).update(is_default=True)

@@ -12,7 +12,7 @@ mail_account_added = Signal()
 # name). Sent inside the transaction, after saving.
 mail_account_changed = Signal()
 
-# account: MailAccount. Sent inside the transaction, before the row is deleted.
+# account: MailAccount. Sent inside the transaction that hides it: nothing is to be fetched or sent any more.
 mail_account_deleting = Signal()
 
 # accounts: Sequence[MailAccount] of one organization. Within its scope; a receiver returns accounts.unsent.UnsentMail.
@@ -20,3 +20,6 @@ unsent_mail_asked = Signal()
 
 # accounts: Sequence[MailAccount]. Inside a transaction: what waits in them to be sent shall go out at once.
 unsent_mail_wanted = Signal()
+# account: MailAccount, held (accounts/locks.py). Sent again and again, each time inside a transaction of its own:
+# receivers delete a batch of what is theirs, and answer whether more may be left. The row goes when nothing is.
+mail_account_emptying = Signal()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from celery import shared_task
+from django.db import transaction
 
-from accounts import invitations, system_mail
+from accounts import invitations, removal, system_mail
+from accounts.models import MailAccount
 
-MAIL_LIMIT = 200
+MAIL_LIMIT, REMOVAL_LIMIT = 200, 100
 
 
 @shared_task(expires=60)
@@ -33,3 +37,21 @@ def mail_invitations() -> None:
     """The clock's tick: invitations whose mail nobody sent."""
     for organization_id, invitation_id in invitations.due():
         mail_invitation.delay(organization_id, invitation_id)
+
+
+def schedule_removal(account: MailAccount) -> None:
+    """Once this is committed, have the rest deleted. Should the order get lost, the clock finds the row."""
+    transaction.on_commit(partial(finish_removal.delay, account.organization_id, account.pk), robust=True)
+
+
+@shared_task
+def finish_removal(organization_id: int, account_id: int) -> None:
+    """Delete the rest of an account that was removed."""
+    removal.finish(organization_id, account_id)
+
+
+@shared_task
+def resume_removals() -> None:
+    """The clock's: removals whose task was lost, or whose worker died."""
+    for organization_id, account_id in removal.due(REMOVAL_LIMIT):
+        finish_removal.delay(organization_id, account_id)

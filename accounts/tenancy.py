@@ -81,13 +81,20 @@ def system() -> Iterator[None]:
 
 
 class OwnedQuerySet(models.QuerySet[M]):
-    """Rows that belong to one person of an organization; `owner` is the lookup from the row to that person."""
+    """Rows of one person of an organization: `owner` and `account` are the lookups from the row to these."""
 
     owner = "account__owner"
+    account = "account__"
 
     def visible_to(self, membership: Membership) -> Self:
-        """The member's own rows: mail is private to its owner, also from the organization's admins."""
-        return self.filter(organization=membership.organization_id, **{self.owner: membership.user_id})
+        """The member's own rows: mail is private to its owner, also from the organization's admins.
+
+        What belongs to an account that is being removed is seen by nobody.
+        """
+        return self.filter(
+            organization=membership.organization_id,
+            **{self.owner: membership.user_id, f"{self.account}removing_until": None},
+        )
 
 
 class TenantModel(models.Model):

@@ -18,6 +18,7 @@ from django.db import connection
 from django.db.models import F
 from psycopg.types.numeric import Int8
 
+from accounts import locks
 from mailbox import signals
 from mailbox.mime.parsing import Address, Parsed, parse
 from mailbox.mime.spooled_message import Spooled, SpooledParts
@@ -152,6 +153,7 @@ def store(
     Must run inside the organization's scope and a transaction. Charging storage is the caller's
     last statement.
     """
+    locks.share(folder.account_id)
     now = datetime.now(UTC)
     organization = folder.organization_id
     with psycopg.Cursor(_wire()) as cursor:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import BigIntegerField, F, Func, Value
 from django.utils import translation
 
+from accounts import locks
 from accounts.models import MailAccount
 from mailbox import names
 from mailbox.models import Folder
@@ -22,9 +24,9 @@ POSITION = 100  # below those with a role; among themselves they stand by name
 _MOVE = """
     WITH moved AS (
         UPDATE mailbox_message SET folder_id = %s, trashed_from_id = NULL WHERE folder_id = %s
-        RETURNING is_read, size
+        RETURNING id, is_read, size
     )
-    SELECT count(*), count(*) FILTER (WHERE NOT is_read), coalesce(sum(size), 0) FROM moved
+    SELECT count(*), count(*) FILTER (WHERE NOT is_read), coalesce(sum(size), 0), array_agg(id) FROM moved
 """
 
 
@@ -56,31 +58,32 @@ def delete_folder(folder: Folder, *, to: str = Folder.Role.INBOX) -> int:
     if to not in (Folder.Role.INBOX, Folder.Role.TRASH):
         raise ValueError(f"messages of a deleted folder do not go to {to!r}")
     with transaction.atomic():
+        # Alone in the account: nothing is stored or moved into the folder meanwhile, nor put back from Trash into it.
+        if not locks.hold(folder.account_id):
+            return 0  # it went with its account
         target = Folder.objects.get(account=folder.account_id, role=to)
-        _lock(folder)
         with connection.cursor() as cursor:
             cursor.execute(_MOVE, [target.pk, folder.pk])
-            messages, unread, size = cursor.fetchone()
+            messages, unread, size, moved = cursor.fetchone()
         Folder.objects.filter(pk=target.pk).update(
             messages_count=F("messages_count") + messages,
             unread_count=F("unread_count") + unread,
             size=F("size") + size,
         )
+        spare(target.pk, moved or [])
         folder.delete()
     return int(messages)
 
 
-def _lock(folder: Folder) -> None:
-    """First the messages by id, then the folder, as every writer does (`services._locked`).
-
-    The folder's lock then waits for a fetch that is storing into it, whose messages move as well.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM (SELECT 1 FROM mailbox_message WHERE folder_id = %s ORDER BY id FOR UPDATE) x",
-            [folder.pk],
+def spare(folder_id: int, message_ids: Sequence[int]) -> None:
+    """What was moved into a folder while it is being emptied stays (mailbox/emptying.py)."""
+    Folder.objects.filter(pk=folder_id, emptying_upto__isnull=False).update(
+        emptying_spares=Func(
+            F("emptying_spares"),
+            Value(list(message_ids), ArrayField(BigIntegerField())),
+            function="array_cat",
         )
-    Folder.objects.select_for_update().get(pk=folder.pk)
+    )
 
 
 def _check_own(folder: Folder) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from django.db import connection, transaction
 from django.db.models import Count, QuerySet
 
+from accounts import locks
 from accounts.models import MailAccount
 from accounts.models.mail_accounts import COLORS
 from mailbox import names
@@ -16,8 +17,8 @@ from mailbox.models import Label, Message, MessageLabel
 LIMIT = 100  # labels an account can have
 NAME_LENGTH = 40
 
-# Joined with the account, so that no message gets another account's label; locked in the order of their ids,
-# so that neither goes meanwhile and no two writers wait for each other.
+# Joined with the account, so that no message gets another account's label. The caller shares the account, so that
+# neither goes meanwhile.
 _ATTACH = """
     INSERT INTO mailbox_messagelabel (organization_id, label_id, message_id, sent_at)
     SELECT m.organization_id, l.id, m.id, m.sent_at
@@ -25,7 +26,6 @@ _ATTACH = """
     JOIN mailbox_message m ON m.id = wanted.id
     JOIN mailbox_label l ON l.account_id = m.account_id AND l.id = ANY(%s::bigint[])
     ORDER BY m.id, l.id
-    FOR KEY SHARE OF m, l
     ON CONFLICT DO NOTHING
 """
 
@@ -59,6 +59,7 @@ def change_label(label: Label, name: str, color: str) -> None:
 def delete_label(label: Label) -> int:
     """Delete a label; its messages stay. Returns how many had it."""
     with transaction.atomic():
+        locks.hold(label.account_id)
         count, _by_model = MessageLabel.objects.filter(label=label).delete()
         label.delete()
     return count
@@ -92,17 +93,26 @@ def attach(label: Label, message_ids: Sequence[int]) -> int:
 
 def add_labels(messages: QuerySet[Message], labels: Iterable[Label]) -> int:
     """Give each message those labels that are its account's; returns how many were new."""
-    return _attach(_ids(messages), [label.pk for label in labels])
+    return change_labels(messages, added=labels)[0]
 
 
 def remove_labels(messages: QuerySet[Message], labels: Iterable[Label]) -> int:
     """Take the labels away; returns how many were there."""
-    found = MessageLabel.objects.filter(label__in=[label.pk for label in labels], message__in=_ids(messages))
-    return found.delete()[0]
+    return change_labels(messages, removed=labels)[1]
 
 
-def _ids(messages: QuerySet[Message]) -> list[int]:
-    return list(messages.order_by().values_list("pk", flat=True))
+def change_labels(
+    messages: QuerySet[Message], *, added: Iterable[Label] = (), removed: Iterable[Label] = ()
+) -> tuple[int, int]:
+    """Take labels away from each message and give it others; returns how many were new, and how many went."""
+    with transaction.atomic():
+        locks.share(*messages.order_by().values_list("account", flat=True).distinct())
+        # In the order of their ids, so that no two who change labels wait for each other.
+        rows = messages.select_related(None).order_by("pk").select_for_update(of=("self",), no_key=True)
+        ids = list(rows.values_list("pk", flat=True))
+        lost = MessageLabel.objects.filter(label__in=[label.pk for label in removed], message__in=ids)
+        gone, _by_model = lost.delete()
+        return _attach(ids, [label.pk for label in added]), gone
 
 
 def _attach(message_ids: Sequence[int], label_ids: Sequence[int]) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 from django.dispatch import receiver
 
 from accounts.models import MailAccount
-from accounts.signals import mail_account_added, mail_account_deleting
+from accounts.signals import mail_account_added, mail_account_emptying
 from mailbox import services
 from mailbox.models import Folder
 
@@ -22,7 +22,7 @@ def make_folders(sender: type[MailAccount], account: MailAccount, **kwargs: Any)
     )
 
 
-@receiver(mail_account_deleting)
-def discard_everything(sender: type[MailAccount], account: MailAccount, **kwargs: Any) -> None:
+@receiver(mail_account_emptying)
+def discard_mail(sender: type[MailAccount], account: MailAccount, **kwargs: Any) -> bool:
     """The account's mail goes with it, and its space comes back."""
-    services.discard_account(account)
+    return services.discard_account(account)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Greatest
 
-from accounts import tenancy
+from accounts import locks, tenancy
 from accounts.models import MailAccount
-from mailbox import bulk_insert, signals
+from mailbox import bulk_insert, folders, signals
 from mailbox.models import Folder, Message, RawPart
 from quotas import services as quotas
 from quotas.models import LedgerEntry
@@ -50,7 +49,10 @@ def set_read(messages: QuerySet[Message], is_read: bool) -> int:
 
 def set_starred(messages: QuerySet[Message], is_starred: bool) -> int:
     """Star or unstar; returns how many messages there were."""
-    return messages.update(is_starred=is_starred)
+    with transaction.atomic():
+        rows = _locked(messages)
+        Message.objects.filter(pk__in=[key for key, *_ in rows]).update(is_starred=is_starred)
+    return len(rows)
 
 
 def move(messages: QuerySet[Message], target: Folder) -> list[int]:
@@ -66,13 +68,14 @@ def move(messages: QuerySet[Message], target: Folder) -> list[int]:
             trashed_from=F("folder") if trashing else None, folder=target
         )
         _count_moves(rows, dict.fromkeys(ids, target.pk))
+        folders.spare(target.pk, ids)
     return ids
 
 
 def move_to(messages: QuerySet[Message], role: str) -> list[int]:
     """Move each message to the folder of that role in its own account; returns the ids that moved."""
     with transaction.atomic():
-        accounts = list(messages.order_by().values_list("account", flat=True).distinct())
+        accounts = _lock_for_moves(messages)
         targets = Folder.objects.filter(account__in=accounts, role=role)
         return [key for folder in targets.order_by("pk") for key in move(messages, folder)]
 
@@ -80,6 +83,16 @@ def move_to(messages: QuerySet[Message], role: str) -> list[int]:
 def trash(messages: QuerySet[Message]) -> list[int]:
     """Move each message to the Trash of its own account; returns the ids that moved."""
     return move_to(messages, Folder.Role.TRASH)
+
+
+def undo_moves(moved: Mapping[Folder, QuerySet[Message]], trashed: QuerySet[Message]) -> None:
+    """Move messages back to where they were: into the folders that are named, and out of Trash."""
+    with transaction.atomic():
+        keys = [key for chosen in (*moved.values(), trashed) for key in chosen.values_list("pk", flat=True)]
+        _lock_for_moves(Message.objects.filter(pk__in=keys))
+        for target, chosen in moved.items():
+            move(chosen, target)
+        put_back(trashed)
 
 
 def put_back(messages: QuerySet[Message]) -> int:
@@ -104,86 +117,68 @@ def put_back(messages: QuerySet[Message]) -> int:
     return len(rows)
 
 
-def discard(messages: QuerySet[Message]) -> int:
+def discard(messages: QuerySet[Message], *, reason: str = LedgerEntry.Reason.DISCARDED) -> int:
     """Delete messages for good and give their space back, booked for each account; returns how many."""
     with transaction.atomic():
-        rows = {row[0]: row for row in _locked(messages)}
-        by_account: dict[int, list[Row]] = {}
-        owners = Message.objects.filter(pk__in=rows).order_by("pk").values_list("pk", "account")
-        for key, owner in owners:
-            by_account.setdefault(owner, []).append(rows[key])
-        for account in MailAccount.objects.filter(pk__in=by_account).order_by("pk"):
-            _discard(account, by_account[account.pk])
+        # Alone in these accounts: what points to a message (a draft, a sent letter) is written by others, too.
+        held = locks.hold(*_accounts(messages))
+        wanted = dict(messages.order_by().filter(account__in=held).values_list("pk", "account"))
+        accounts = list(MailAccount.objects.filter(pk__in=set(wanted.values())).order_by("pk"))
+        for account in accounts:
+            ids = [key for key, owner in wanted.items() if owner == account.pk]
+            signals.messages_discarded.send(Message, account=account, message_ids=ids)
+        rows = _rows(messages.filter(pk__in=wanted))
+        Message.objects.filter(pk__in=[key for key, *_ in rows]).delete()
+        for folder in sorted({row[1] for row in rows}):
+            inside = [row for row in rows if row[1] == folder]
+            unread, size = sum(not row[2] for row in inside), sum(row[3] for row in inside)
+            _shift(folder, messages=-len(inside), unread=-unread, size=-size)
+        for account in accounts:
+            sizes = [row[3] for row in rows if wanted[row[0]] == account.pk]
+            quotas.release(
+                account.organization_id,
+                sum(sizes),
+                messages=len(sizes),
+                account_id=account.pk,
+                reason=reason,
+            )
     return len(rows)
 
 
-def _discard(account: MailAccount, rows: Sequence[Row]) -> None:
-    ids = [key for key, *_ in rows]
-    signals.messages_discarded.send(Message, account=account, message_ids=ids)
-    Message.objects.filter(pk__in=ids).delete()
-    for folder in sorted({row[1] for row in rows}):
-        inside = [row for row in rows if row[1] == folder]
-        _shift(
-            folder,
-            messages=-len(inside),
-            unread=-sum(not row[2] for row in inside),
-            size=-sum(row[3] for row in inside),
-        )
-    quotas.release(
-        account.organization_id, sum(row[3] for row in rows), messages=len(rows), account_id=account.pk
-    )
-
-
-def empty(folder: Folder) -> int:
-    """Delete up to a thousand messages of the folder for good; returns how many are left."""
-    oldest = list(folder.messages.order_by("id").values_list("pk", flat=True)[:DISCARD_BATCH])
-    # Still "in the folder" when locked: one that is put back meanwhile is kept.
-    discard(folder.messages.filter(pk__in=oldest))
-    folder.refresh_from_db(fields=["messages_count", "unread_count", "size"])
-    return folder.messages_count
-
-
-def empty_all(organization_id: int, folder_id: int) -> None:
-    """Delete for good what the folder holds at the start, a thousand messages a transaction.
-
-    What is moved there meanwhile stays, and what is put back meanwhile is kept. Safe to run twice.
-    """
-    with tenancy.scope(organization_id):
-        inside = Message.objects.filter(folder=folder_id).order_by("pk").values_list("pk", flat=True)
-        ids = array("q", inside.iterator(chunk_size=10_000))
-    for start in range(0, len(ids), DISCARD_BATCH):
-        with tenancy.scope(organization_id):
-            batch = ids[start : start + DISCARD_BATCH].tolist()
-            discard(Message.objects.filter(pk__in=batch, folder=folder_id))
-
-
-def discard_account(account: MailAccount) -> None:
-    """Delete all mail of an account and give its space back, as part of deleting the account."""
-    with transaction.atomic():
-        folders = list(Folder.objects.select_for_update().filter(account=account).order_by("pk"))
-        with connection.cursor() as cursor:
-            for table in ("mailbox_rawpart", "mailbox_attachment", "mailbox_messagelabel"):
-                cursor.execute(
-                    f"DELETE FROM {table} t USING mailbox_message m"
-                    " WHERE m.id = t.message_id AND m.account_id = %s",
-                    [account.pk],
-                )
-            cursor.execute("DELETE FROM mailbox_message WHERE account_id = %s", [account.pk])
-        quotas.release(
-            account.organization_id,
-            sum(folder.size for folder in folders),
-            messages=sum(folder.messages_count for folder in folders),
-            account_id=account.pk,
-            reason=LedgerEntry.Reason.ACCOUNT_DELETED,
-        )
+def discard_account(account: MailAccount) -> bool:
+    """Delete a batch of the mail of an account that is being removed; whether more may be left."""
+    rows = Message.objects.filter(account=account).order_by("pk")
+    ids = list(rows.values_list("pk", flat=True)[:DISCARD_BATCH])
+    discard(Message.objects.filter(pk__in=ids), reason=LedgerEntry.Reason.ACCOUNT_DELETED)
+    return len(ids) == DISCARD_BATCH
 
 
 Row = tuple[int, int, bool, int]  # message, folder, is_read, size
 
 
 def _locked(messages: QuerySet[Message]) -> list[Row]:
-    """Lock the rows in the order of their ids, so that two writers never wait for each other."""
-    own = messages.select_related(None).select_for_update(of=("self",)).order_by("pk")
+    """Share the accounts, then lock the rows in the order of their ids: two writers never wait for each other."""
+    locks.share(*_accounts(messages))
+    return _rows(messages)
+
+
+def _lock_for_moves(messages: QuerySet[Message]) -> list[int]:
+    """For several moves in one transaction: all messages, then all folders of their accounts, which it returns.
+
+    The second move must not wait for messages while the first one's folders are locked.
+    """
+    accounts = _accounts(messages)
+    _locked(messages)
+    list(Folder.objects.filter(account__in=accounts).order_by("pk").select_for_update(no_key=True))
+    return accounts
+
+
+def _accounts(messages: QuerySet[Message]) -> list[int]:
+    return list(messages.order_by().values_list("account", flat=True).distinct())
+
+
+def _rows(messages: QuerySet[Message]) -> list[Row]:
+    own = messages.select_related(None).select_for_update(of=("self",), no_key=True).order_by("pk")
     return list(own.values_list("pk", "folder", "is_read", "size"))
 
 

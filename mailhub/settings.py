@@ -194,6 +194,16 @@ CELERY_BEAT_SCHEDULE = {
         f"sweep: {task}": {"task": task, "schedule": 30.0, "options": {"expires": 25.0}}
         for task in ("fetching.tasks.sweep", "sending.tasks.sweep", "accounts.tasks.dispatch_mail")
     },
+    "finish removals": {
+        "task": "accounts.tasks.resume_removals",
+        "schedule": 30.0,
+        "options": {"expires": 25.0},
+    },
+    "finish emptying": {
+        "task": "mailbox.tasks.resume_emptying",
+        "schedule": 30.0,
+        "options": {"expires": 25.0},
+    },
     "delete expired fetches": {
         "task": "fetching.tasks.delete_expired",
         "schedule": 3600.0,

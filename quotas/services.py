@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import F, Sum
 from django.db.models.functions import Greatest
 
+from accounts import locks
 from accounts.models import Organization
 from quotas.models import LedgerEntry, Plan, StorageMeter, Subscription
 
@@ -109,10 +110,8 @@ def _write(organization_id: int, size: int, messages: int, account_id: int | Non
 def subscribe(organization: Organization, plan: Plan) -> None:
     """Put the organization on a plan and write the plan's limits to where they are checked."""
     with transaction.atomic():
+        locks.organization(organization.pk)
         Subscription.objects.update_or_create(organization=organization, defaults={"plan": plan})
-        StorageMeter.objects.update_or_create(
-            organization=organization, defaults={"limit": plan.storage_bytes}
-        )
         organization.mail_account_limit = plan.mail_accounts
         organization.member_limit = plan.members
         organization.fetch_minutes_limit = plan.fetch_minutes
@@ -126,6 +125,9 @@ def subscribe(organization: Organization, plan: Plan) -> None:
                 "message_bytes_limit",
                 "recipients_limit",
             ]
+        )
+        StorageMeter.objects.update_or_create(
+            organization=organization, defaults={"limit": plan.storage_bytes}
         )
 
 

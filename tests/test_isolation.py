@@ -46,6 +46,8 @@ TENANT_MODELS = [
 SYSTEM_CALLERS = {
     "accounts/invitations.py": "the clock finds invitations whose mail nobody sent, of all",
     "accounts/access.py": "which organizations a person belongs to",
+    "accounts/removal.py": "removals that nobody is at, of all",
+    "mailbox/emptying.py": "emptyings that nobody is at, of all",
     "fetching/scheduler/outcomes.py": "a seat at a mail server goes on to whoever waits for it",
     "fetching/scheduler/claims.py": "the dispatcher claims due accounts of all, one mailbox once over all",
     "fetching/scheduler/retention.py": "history of all is forgotten",

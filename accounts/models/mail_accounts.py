@@ -29,12 +29,13 @@ class MailAccountQuerySet(OwnedQuerySet["MailAccount"]):
     """Which accounts a member may see."""
 
     owner = "owner"
+    account = ""
 
     def of_organization(self, membership: Membership) -> MailAccountQuerySet:
         """What an admin sees in the console: that accounts exist, their state and size, never their messages."""
         if not membership.is_admin:
             return self.visible_to(membership)
-        return self.filter(organization=membership.organization_id)
+        return self.filter(organization=membership.organization_id, removing_until=None)
 
 
 class MailAccount(TenantModel):
@@ -74,6 +75,8 @@ class MailAccount(TenantModel):
     # Raised by every edit of the above: a fetch that began with an older one neither stores nor deletes.
     generation = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    # Removed by its owner and hidden; until then somebody is deleting what is left of it (accounts/removal.py).
+    removing_until = models.DateTimeField(null=True, editable=False)
 
     objects: ClassVar[models.Manager[MailAccount]] = MailAccountQuerySet.as_manager()
 
@@ -81,7 +84,14 @@ class MailAccount(TenantModel):
         verbose_name = _("mail account")
         verbose_name_plural = _("mail accounts")
         ordering = ["position", "id"]
-        indexes = [models.Index(fields=["organization", "owner", "position"])]
+        indexes = [
+            models.Index(fields=["organization", "owner", "position"]),
+            models.Index(
+                fields=["removing_until"],
+                condition=models.Q(removing_until__isnull=False),
+                name="mail_account_removing",
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["organization", "owner"],

@@ -215,7 +215,8 @@ def member_remove(request: access.MemberRequest, member: int) -> HttpResponse:
     if request.method == "POST":
         confirmed = access.number_in(request.POST.get("unsent", ""))
         try:
-            members.remove(request.membership, row, unsent_confirmed=confirmed or 0)
+            for account in members.remove(request.membership, row, unsent_confirmed=confirmed or 0):
+                tasks.schedule_removal(account)
         except NotConfirmed:
             is_refused = True
         except members.Gone:

@@ -13,7 +13,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from accounts import access, invitations, members, reauthentication, unsent
+from accounts import access, invitations, members, reauthentication, tasks, unsent
 from accounts.access import render
 from accounts.forms import LookForm, ProfileForm
 from accounts.models import MailAccount, User
@@ -98,7 +98,8 @@ def leave(request: access.MemberRequest) -> HttpResponse:
         name = membership.organization.name
         confirmed = access.number_in(request.POST.get("unsent", ""))
         try:
-            members.remove(membership, membership, unsent_confirmed=confirmed or 0)
+            for account in members.remove(membership, membership, unsent_confirmed=confirmed or 0):
+                tasks.schedule_removal(account)
         except members.LastOwner:
             return redirect("leave", _slug(request))
         except members.Gone:  # a second click

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
+from accounts import locks
 from accounts.models import MailAccount, Membership, User
 from accounts.providers import lookup
 from accounts.services import record
@@ -64,6 +65,7 @@ def change_settings(account: MailAccount, actor: User, values: Mapping[str, Any]
     Values are checked by the form; the plan's limits are applied where they matter, so that they hold later too.
     """
     with transaction.atomic():
+        locks.share(account.pk)
         settings = FetchSettings.objects.select_for_update().get(account=account)
         changed = {name: value for name, value in values.items() if getattr(settings, name) != value}
         if not changed:
@@ -81,6 +83,7 @@ def change_settings(account: MailAccount, actor: User, values: Mapping[str, Any]
 
 def _apply(account: MailAccount, settings: FetchSettings, changed: Mapping[str, Any]) -> None:
     state = FetchState.objects.filter(account=account)
+    state.update(listed_at=None)
     if "interval_minutes" in changed or "is_adaptive" in changed:
         minutes = max(settings.interval_minutes, account.organization.fetch_minutes_limit)
         state.update(interval_seconds=minutes * 60)
@@ -88,7 +91,6 @@ def _apply(account: MailAccount, settings: FetchSettings, changed: Mapping[str, 
         state.filter(status=FetchState.Status.ACTIVE, next_run_at__gt=Now()).update(next_run_at=Now())
     if changed.keys() & {"first_fetch", "first_days"}:
         _want_older(account, settings)
-    state.update(listed_at=None)
 
 
 def _want_older(account: MailAccount, settings: FetchSettings) -> None:
@@ -96,8 +98,8 @@ def _want_older(account: MailAccount, settings: FetchSettings) -> None:
     if settings.first_fetch == FetchRules.First.ONLY_NEW:
         return
     FetchState.objects.filter(account=account).update(skip_before=None, first_fetch_done=False)
-    RemoteMessage.objects.filter(account=account, state=State.SKIPPED).update(state=State.LISTED)
     claims.look_again(account.pk)
+    RemoteMessage.objects.filter(account=account, state=State.SKIPPED).update(state=State.LISTED)
 
 
 def change_defaults(membership: Membership, values: Mapping[str, Any]) -> None:
@@ -110,9 +112,10 @@ def change_defaults(membership: Membership, values: Mapping[str, Any]) -> None:
 def retry(account: MailAccount, rows: QuerySet[RemoteMessage]) -> int:
     """Another try for messages that were set aside or passed over, at the next fetch; returns how many."""
     with transaction.atomic():
-        count = rows.filter(account=account, state__in=RETRIABLE).update(
+        locks.share(account.pk)
+        # The state before the ledger's rows, as every fetch does.
+        if rows.filter(account=account, state__in=RETRIABLE).exists():
+            claims.look_again(account.pk)
+        return rows.filter(account=account, state__in=RETRIABLE).update(
             state=State.LISTED, failures=0, retry_at=None, error_code="", error_text=""
         )
-        if count:
-            claims.look_again(account.pk)
-    return count

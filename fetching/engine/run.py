@@ -13,12 +13,11 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
-from django.db import DatabaseError, IntegrityError
+from django.db import DatabaseError
 
-from accounts import leases
+from accounts import leases, locks
 from accounts.crypto import CryptoError
 from accounts.leases import LeaseLost
-from accounts.models import MailAccount
 from accounts.providers import lookup
 from accounts.servers.failures import MailError
 from fetching.engine import diff, download, remote_delete
@@ -154,19 +153,16 @@ def _close(session: Session, state: str, error: MailError | None = None) -> None
     session.outcome.state = str(state)
     if error is not None:
         session.outcome.error = error.code
-    try:
-        with leases.short_scope(session.job.organization_id):
-            if not MailAccount.objects.filter(pk=session.job.account_id).exists():
-                return
-            session.begin_run()
-            run_log.close_run(
-                session.run_id,
-                state,
-                error_code=error.code if error else "",
-                error_text=error.server_text if error else "",
-            )
-    except IntegrityError:  # deleted in this very moment: there is nobody left to read it
-        logger.info("account %d was deleted while its session ended", session.job.account_id)
+    with leases.short_scope(session.job.organization_id):
+        if not locks.share(session.job.account_id):
+            return  # the account went meanwhile, with its history
+        session.begin_run()
+        run_log.close_run(
+            session.run_id,
+            state,
+            error_code=error.code if error else "",
+            error_text=error.server_text if error else "",
+        )
 
 
 def _fail(session: Session, error: MailError) -> None:

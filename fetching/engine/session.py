@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from django.db.models.functions import Now
 
-from accounts import leases
+from accounts import leases, locks
 from accounts.servers.transport import Credentials, ServerAddress
 from fetching.engine.ledger import Difference, Remote
 from fetching.models import FetchState
@@ -71,6 +71,7 @@ class Session:
     def transaction(self) -> Iterator[None]:
         """A short transaction in the tenant's scope that renews the lease first. Raises LeaseLost."""
         with leases.short_scope(self.job.organization_id):
+            locks.share(self.job.account_id)
             claims.renew(self.job.claim)
             yield
 

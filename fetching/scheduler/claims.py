@@ -18,7 +18,7 @@ from typing import Any
 from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 
-from accounts import tenancy
+from accounts import locks, tenancy
 from accounts.leases import LeaseLost, short_scope
 from fetching.models import FetchState
 from fetching.models.servers import CONNECTIONS
@@ -152,6 +152,7 @@ def claim_now(organization_id: int, account_id: int) -> Claim | None:
     """
     # Somebody else's account of the same mailbox counts, whatever organization it is in.
     with tenancy.system(), connection.cursor() as cursor:
+        locks.share(account_id)
         cursor.execute(
             f"""
             WITH taken AS (
@@ -239,6 +240,7 @@ def _in(seconds: int) -> Any:
 # ── What a person does ──────────────────────────────────────────────────────
 def pause(state: FetchState) -> None:
     """A person pauses the account; a running fetch loses its lease and stops at its next batch."""
+    locks.share(state.pk)
     FetchState.objects.filter(pk=state.pk).update(
         status=FetchState.Status.PAUSED,
         paused_since=Now(),
@@ -250,6 +252,7 @@ def pause(state: FetchState) -> None:
 
 def resume(account_id: int) -> None:
     """Fetch again from now on, with a clean sheet: after a pause, an edit, or more space."""
+    locks.share(account_id)
     FetchState.objects.filter(account=account_id).update(
         status=FetchState.Status.ACTIVE,
         next_run_at=Now(),
@@ -265,6 +268,7 @@ def resume(account_id: int) -> None:
 
 def look_again(account_id: int) -> None:
     """The next fetch lists everything, and is due now unless somebody paused it."""
+    locks.share(account_id)
     states = FetchState.objects.filter(account=account_id)
     states.update(listed_at=None)
     states.exclude(next_run_at=None).update(next_run_at=Now())

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from accounts import crypto
+from accounts import crypto, locks
 from accounts.leases import LeaseLost, short_scope
 from accounts.models import MailAccount
 from accounts.servers.transport import Credentials, ServerAddress
@@ -117,6 +117,7 @@ _COLUMNS = [field.name for field in fields(FetchJob)][3:-3]  # in the order of t
 def take_job(claim: Claim) -> FetchJob:
     """Turn a claim into a session's job; the lease runs from now. Raises LeaseLost."""
     with short_scope(claim.organization_id), connection.cursor() as cursor:
+        locks.share(claim.account_id)
         cursor.execute(_TAKE, [claim.account_id, claim.token])
         row = cursor.fetchone()
         if row is None:

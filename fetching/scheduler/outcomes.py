@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import connection
 
-from accounts import tenancy
+from accounts import locks, tenancy
 from accounts.leases import LeaseLost, connection_returned
 from accounts.servers.failures import ErrorClass, MailError, describe
 from fetching.models import FetchRun, FetchState
@@ -198,6 +198,7 @@ def _finish(
     Both in one transaction: a seat at the server is handed on, so nobody sees it free in between.
     """
     with _transaction():
+        locks.share(claim.account_id)
         with connection.cursor() as cursor:
             cursor.execute(
                 f"UPDATE fetching_fetchstate AS state SET lease_token = NULL, lease_until = NULL, {assignments}"

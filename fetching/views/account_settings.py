@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import access, reauthentication, services, unsent
+from accounts import access, reauthentication, removal, services, tasks, unsent
 from accounts.access import MemberRequest, render
 from accounts.models import MailAccount
 from accounts.requests import org_url
@@ -148,10 +148,11 @@ def mail_account_delete(request: MemberRequest, account: int) -> HttpResponse:
     if request.method == "POST" and is_confirmed:
         confirmed = access.number_in(request.POST.get("unsent", ""))
         try:
-            services.delete_mail_account(mail_account, request.user, unsent_confirmed=confirmed or 0)
+            removal.start(mail_account, request.user, unsent_confirmed=confirmed or 0)
         except unsent.NotConfirmed:
             is_unsent_refused = True
         else:
+            tasks.schedule_removal(mail_account)
             text = _("“%(name)s” is deleted from Mailhub. What the provider still has stays there.")
             messages.success(request, text % {"name": mail_account.name})
             return redirect(org_url(request, "accounts"))

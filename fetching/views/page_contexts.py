@@ -99,7 +99,7 @@ def edit_context(
 def limit_reached(membership: Membership) -> int:
     """The plan's number of accounts when all of them exist, else 0."""
     limit = membership.organization.mail_account_limit
-    count = MailAccount.objects.filter(organization=membership.organization_id).count()
+    count = MailAccount.objects.filter(organization=membership.organization_id, removing_until=None).count()
     return limit if count >= limit else 0
 
 

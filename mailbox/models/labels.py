@@ -37,6 +37,7 @@ class MessageLabelQuerySet(OwnedQuerySet["MessageLabel"]):
     """Labels on messages of the member's own accounts."""
 
     owner = "label__account__owner"
+    account = "label__account__"
 
 
 class MessageLabel(TenantModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, TypedDict
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
@@ -39,6 +40,11 @@ class Folder(TenantModel):
     messages_count = models.PositiveIntegerField(default=0, editable=False)
     unread_count = models.PositiveIntegerField(default=0, editable=False)
     size = models.BigIntegerField(default=0, editable=False)
+    # It is being emptied: until then somebody is at it, what had an id up to this when that was ordered goes, but for
+    # what was moved here since (mailbox/emptying.py).
+    emptying_until = models.DateTimeField(null=True, editable=False)
+    emptying_upto = models.BigIntegerField(null=True, editable=False)
+    emptying_spares = ArrayField(models.BigIntegerField(), default=list, editable=False)
 
     objects: ClassVar[models.Manager[Folder]] = OwnedQuerySet["Folder"].as_manager()
 
@@ -53,6 +59,13 @@ class Folder(TenantModel):
             ),
             models.UniqueConstraint(
                 "account", Lower("name"), condition=models.Q(role="own"), name="one_folder_of_each_name"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["emptying_until"],
+                condition=models.Q(emptying_until__isnull=False),
+                name="folder_emptying",
             ),
         ]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from django.contrib import messages
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -16,9 +15,9 @@ from django.views.decorators.http import require_POST
 from accounts import access
 from accounts.access import MemberRequest, render
 from accounts.formats import number
-from mailbox import services
+from mailbox import emptying, services
 from mailbox.models import Folder, Message
-from mailbox.tasks import empty_folder
+from mailbox.tasks import schedule_emptying
 from mailbox.views import action_responses, move_and_label
 from mailbox.views.list_context import ListPlace
 from mailbox.views.page_fragments import htmx
@@ -169,10 +168,8 @@ def folder_empty(request: MemberRequest, folder: int) -> HttpResponse:
         context = {"count": found.messages_count, "emptied": found, "back": place}
         return action_responses.ask(request, question, CONFIRM, context)
     count = found.messages_count
-    left = services.empty(found)
-    if left:
-        organization, key = found.organization_id, found.pk
-        transaction.on_commit(lambda: empty_folder.delay(organization, key))
+    if emptying.start(found):
+        schedule_emptying(found)
         said = ngettext(
             "%(count)s message is being deleted. This goes on when you leave the page.",
             "%(count)s messages are being deleted. This goes on when you leave the page.",

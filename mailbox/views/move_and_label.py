@@ -98,9 +98,9 @@ def undo(request: MemberRequest, value: str) -> None:
     for pair in value.split(","):
         folder, _colon, key = pair.rpartition(":")
         back.setdefault(folder, []).append(key)
-    services.put_back(these(request, back.pop("", [])))
-    for target in Folder.objects.visible_to(request.membership).filter(pk__in=_ids(back)).order_by("pk"):
-        services.move(these(request, back[str(target.pk)]), target)
+    trashed = these(request, back.pop("", []))
+    targets = Folder.objects.visible_to(request.membership).filter(pk__in=_ids(back)).order_by("pk")
+    services.undo_moves({target: these(request, back[str(target.pk)]) for target in targets}, trashed)
 
 
 # ── Labels ──────────────────────────────────────────────────────────────────
@@ -127,8 +127,7 @@ def label(request: MemberRequest, chosen: QuerySet[Message]) -> HttpResponse:
             added.append(labels.create_label(account, form["new"]))
         except names.Refused as refusal:
             return _ask_labels(request, chosen, account, refusal)
-    labels.remove_labels(chosen, removed)
-    labels.add_labels(chosen, added)
+    labels.change_labels(chosen, added=added, removed=removed)
     return action_responses.filed(request, list(chosen.order_by("pk").values_list("pk", flat=True)))
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from django.utils import timezone
 
-from accounts import tenancy
+from accounts import locks, tenancy
 from accounts.models import MailAccount
 from accounts.servers.server_text import clean_server_text
 from mailbox import services
@@ -61,9 +61,9 @@ def process_report(organization_id: int, message_id: int) -> int:
 
 def _outgoing(account_id: int, report: Report) -> OutgoingMessage | None:
     sent = OutgoingMessage.objects.filter(account=account_id, message_id__in=report.message_ids)
-    found = {
-        each.message_id: each for each in sent.exclude(state=State.CANCELLED).select_for_update(of=("self",))
-    }
+    locks.share(account_id)
+    rows = sent.exclude(state=State.CANCELLED).order_by("pk").select_for_update(of=("self",), no_key=True)
+    found = {each.message_id: each for each in rows}
     return next((found[each] for each in report.message_ids if each in found), None)
 
 

@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts import locks
 from accounts.models import MailAccount, Membership
 from mailbox.models import Message
 from sending.compose import attachments, letter, signatures
@@ -96,6 +97,7 @@ def save(draft: Draft, version: int, fields: Fields) -> Draft:
     """Keep what is typed, right or wrong. Raises Conflict when another window was quicker, and DraftError."""
     _check(fields)
     with transaction.atomic():
+        _share(draft, *([fields.identity.account_id] if fields.identity else []))
         row = (
             Draft.objects.select_for_update(of=("self",))
             .select_related("account", "identity")
@@ -120,6 +122,12 @@ def save(draft: Draft, version: int, fields: Fields) -> Draft:
         row.save()
         Draft.objects.filter(pk=row.pk).update(updated_at=Now())
     return row
+
+
+def _share(draft: Draft, *account_ids: int) -> None:
+    """Also the account of the letter that is answered, which may be another one than the draft's."""
+    answered = Message.objects.filter(pk=draft.original_id or 0).values_list("account", flat=True)
+    locks.share(draft.account_id, *account_ids, *answered)
 
 
 def _says(row: Draft, fields: Fields) -> bool:
@@ -180,6 +188,7 @@ def advance(draft: Draft) -> None:
 
     Raises Conflict when another window was quicker, Draft.DoesNotExist when that one has sent or deleted it.
     """
+    _share(draft)
     row = Draft.objects.select_for_update(of=("self",)).get(pk=draft.pk)
     if row.version != draft.version:
         raise Conflict(row)
@@ -195,6 +204,9 @@ def send(draft: Draft, due_at: datetime | None = None) -> OutgoingMessage:
     assert draft.identity is not None
     try:
         with transaction.atomic():
+            # Before the organization, as in `save`, which may be part of the same transaction.
+            _share(draft)
+            list(Draft.objects.filter(pk=draft.pk).select_for_update().values_list("pk"))
             outgoing = outbox.queue(
                 draft.identity,
                 letter.letter_of(draft),

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils.translation import gettext_lazy as _
 
-from accounts import services
+from accounts import locks, services
 from accounts.models import MailAccount, Membership, User
 from sending.identities import address_verification, servers
 from sending.message import addresses
@@ -182,7 +182,7 @@ def keep_own(account: MailAccount) -> None:
 def add(account: MailAccount, actor: User, *, address: str, name: str = "", reply_to: str = "") -> Identity:
     """Add a sender address. Raises IdentityError."""
     with transaction.atomic():
-        MailAccount.objects.select_for_update().get(pk=account.pk)
+        MailAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
         known = list(account.identities.values_list("address", flat=True))
         if addresses.key(address) in map(addresses.key, known):
             raise IdentityError(_("This account has this address already. Edit that one instead."))
@@ -228,8 +228,9 @@ def change(identity: Identity, actor: User, *, name: str, reply_to: str) -> None
 def make_default(identity: Identity) -> None:
     """Write from this address unless another is chosen."""
     with transaction.atomic():
+        locks.share(identity.account_id)
         rows = Identity.objects.filter(account=identity.account_id)
-        list(rows.select_for_update().order_by("pk"))
+        list(rows.select_for_update(no_key=True).order_by("pk"))
         rows.filter(is_default=True).update(is_default=False)
         rows.filter(pk=identity.pk).update(is_default=True)
 
@@ -239,6 +240,7 @@ def remove(identity: Identity, actor: User) -> None:
     if is_own(identity):
         raise IdentityError(_("This is the address of the account itself. It goes with the account."))
     with transaction.atomic():
+        locks.share(identity.account_id)
         services.record(identity.organization_id, actor, "sender_address.removed", identity.address)
         was_default, rows = identity.is_default, Identity.objects.filter(account=identity.account_id)
         identity.delete()

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import services
+from accounts import locks, services
 from accounts.models import MailAccount, User
 from accounts.providers import lookup
 from accounts.servers.failures import MailError
@@ -142,6 +142,7 @@ def save_tested_server(account: MailAccount, actor: User, tested: Mapping[str, A
     # Only the user name of the sign-in for fetching is noted, to see when it becomes another (`resume`).
     values["password"] = tested["password"] if tested["login"] == OutgoingServer.Login.OWN else ""
     with transaction.atomic():
+        locks.share(account.pk)
         server = _save(account, is_custom=True, tested_at=timezone.now(), **values)
         identity = account.identities.filter(address__iexact=tested["sender"]).first()
         account.identities.update(is_login=False)
@@ -162,6 +163,7 @@ def save_tested_server(account: MailAccount, actor: User, tested: Mapping[str, A
 def save_relay_server(account: MailAccount, actor: User) -> None:
     """Send through Mailhub from now on: only addresses that a code has proven."""
     with transaction.atomic():
+        locks.share(account.pk)
         _save(account, is_custom=False, tested_at=None, host="", username="", password="")
         account.identities.update(is_login=False)
         services.record(account.organization_id, actor, "sending.settled", account.email, host="")
@@ -189,6 +191,7 @@ def resume(account: MailAccount) -> None:
     if server is None:
         return
     with transaction.atomic():
+        locks.share(account.pk)
         OutgoingServer.objects.filter(pk=server.pk).update(paused_since=None, error_code="", error_text="")
         if server.username not in ("", same_username(account)):
             OutgoingServer.objects.filter(pk=server.pk).update(tested_at=None)

@@ -34,12 +34,6 @@ class TooMany(Exception):
         self.sentence, self.remedy = sentence, remedy
 
 
-def lock(organization_id: int) -> Organization:
-    """The organization, so that two who send at once are counted one after the other; within a transaction."""
-    # no_key: rows that point to the organization may be written meanwhile.
-    return Organization.objects.select_for_update(no_key=True).get(pk=organization_id)
-
-
 def used(organization_id: int) -> int:
     """Recipients of the last 24 hours. What was taken back does not count."""
     recipients = OutgoingRecipient.objects.filter(

@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts import locks
 from accounts.models import MailAccount
 from mailbox import bulk_insert
 from mailbox.models import Message
@@ -93,18 +94,18 @@ def queue(
     raw = compose(letter)
     content.check(raw)
     recipients = list(_recipients(letter))
-    if due_at is None:
-        due_at = timezone.now() + timedelta(seconds=UNDO_SECONDS if kind == Kind.PERSON else 0)
+    frozen = bulk_insert.prepare(raw)
+    due_at = due_at or timezone.now() + timedelta(seconds=UNDO_SECONDS if kind == Kind.PERSON else 0)
     with transaction.atomic():
         # Two clicks of one button come here one after the other.
-        organization = limits.lock(identity.organization_id)
+        organization = locks.organization(identity.organization_id)
+        answers = _share(identity, answers)
         if (existing := OutgoingMessage.objects.filter(key=key).first()) is not None:
             if existing.state == State.CANCELLED:
                 raise TooLate
             return existing
         limits.check(organization, len(recipients))
         limits.check_room(identity.account_id, len(raw))
-        frozen = bulk_insert.prepare(raw)
         outgoing = OutgoingMessage.objects.create(
             organization=organization,
             account_id=identity.account_id,
@@ -129,6 +130,18 @@ def queue(
             for part, data in enumerate(frozen.parts)
         )
     return outgoing
+
+
+def _share(identity: Identity, answers: Message | None) -> Message | None:
+    """Share the accounts of both; returns the letter that is answered, None when it was deleted meanwhile.
+
+    Raises TooLate when the account itself was.
+    """
+    if identity.account_id not in locks.share(
+        identity.account_id, *([answers.account_id] if answers else [])
+    ):
+        raise TooLate
+    return Message.objects.filter(pk=answers.pk).first() if answers else None
 
 
 def body_digest(raw: bytes) -> bytes:
@@ -256,7 +269,10 @@ def drop_bytes(outgoing: OutgoingMessage) -> None:
 
 
 def _locked(outgoing: OutgoingMessage) -> OutgoingMessage:
-    found = OutgoingMessage.objects.select_for_update(of=("self",)).filter(pk=outgoing.pk).first()
+    locks.share(outgoing.account_id)
+    found = (
+        OutgoingMessage.objects.select_for_update(of=("self",), no_key=True).filter(pk=outgoing.pk).first()
+    )
     if found is None:
         raise TooLate
     return found

@@ -45,7 +45,10 @@ def notify_owner(organization_id: int, account_id: int) -> int:
             return 0
         is_paused = bool(_servers().filter(account=account).update(told_at=Now()))
         rows = status.with_people(_messages().filter(account=account)).order_by("pk")
-        messages = [status.details_of(row) for row in rows.select_for_update(of=("self",), skip_locked=True)]
+        messages = [
+            status.details_of(row)
+            for row in rows.select_for_update(of=("self",), skip_locked=True, no_key=True)
+        ]
         told = OutgoingMessage.objects.filter(pk__in=[shown.outgoing.pk for shown in messages])
         told.update(told_at=Now())
         if is_paused:

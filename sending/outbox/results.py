@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from django.utils import timezone
 
+from accounts import locks
 from accounts.servers.failures import ErrorClass, MailError
 from sending.models import OutgoingMessage, OutgoingRecipient, OutgoingServer
 from sending.outbox import claims, outbox
@@ -43,8 +44,9 @@ def record_result(claim: Claim, found: Delivery) -> str:
     Also of one that counts as maybe sent by now: a worker that was only slow knows better, unless the owner has
     decided meanwhile.
     """
+    locks.share(claim.account_id)
     mine = claims.own(claim, State.CLAIMED, State.HANDED_OVER, State.UNKNOWN)
-    row = mine.select_for_update(of=("self",)).first()
+    row = mine.select_for_update(of=("self",), no_key=True).first()
     if row is None:
         raise ClaimLost
     server = OutgoingServer.objects.filter(account=row.account_id).first()

@@ -12,7 +12,7 @@ from typing import Final
 
 from django.db import connection, transaction
 
-from accounts import leases, tenancy
+from accounts import leases, locks, tenancy
 from accounts.models import MailAccount
 from mailbox import bulk_insert, labels, services
 from mailbox.models import Folder, Message
@@ -62,8 +62,9 @@ def file_copy(organization_id: int, outgoing_id: int) -> None:
 
 
 def _file(outgoing: OutgoingMessage, prepared: bulk_insert.Incoming) -> None:
+    locks.share(outgoing.account_id)
     rows = OutgoingMessage.objects.filter(pk=outgoing.pk, copy__in=_TO_BE_FILED)
-    if rows.select_for_update(of=("self",)).first() is None:
+    if rows.select_for_update(of=("self",), no_key=True).first() is None:
         return  # somebody else was faster
     (key,) = bulk_insert.store(_sent_folder(outgoing.account_id), [prepared], is_read=True)
     rows.update(copy=Copy.FILED, sent_copy=key)
@@ -104,7 +105,13 @@ def adopt_copy(organization_id: int, outgoing_id: int, message_id: int) -> bool:
     a letter to oneself stays in the Inbox. Safe to run twice.
     """
     with tenancy.scope(organization_id):
-        outgoing = OutgoingMessage.objects.select_for_update(of=("self",)).filter(pk=outgoing_id).first()
+        # Alone in the account from the start: one of the two copies goes.
+        locks.hold(*OutgoingMessage.objects.filter(pk=outgoing_id).values_list("account", flat=True))
+        outgoing = (
+            OutgoingMessage.objects.select_for_update(of=("self",), no_key=True)
+            .filter(pk=outgoing_id)
+            .first()
+        )
         theirs = Message.objects.select_related("account").filter(pk=message_id).first()
         if outgoing is None or theirs is None or outgoing.sent_copy_id == theirs.pk:
             return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.db.models.functions import Now
 from django.dispatch import receiver
 
 from accounts.models import MailAccount
@@ -18,6 +19,7 @@ from accounts.signals import (
 from accounts.unsent import UnsentMail
 from sending import tasks
 from sending.identities import identities, servers
+from sending.models import OutgoingServer
 from sending.outbox import unsent
 
 
@@ -49,6 +51,9 @@ def send_unsent(sender: type[MailAccount], accounts: Sequence[MailAccount], **kw
 
 
 @receiver(mail_account_deleting)
-def let_go(sender: type[MailAccount], account: MailAccount, **kwargs: Any) -> None:
-    """What stays must not refer to letters that go."""
+def stop_sending(sender: type[MailAccount], account: MailAccount, **kwargs: Any) -> None:
+    """Nothing that waits in its outbox is taken up any more, and what stays does not refer to letters that go."""
+    OutgoingServer.objects.filter(account=account, paused_since=None).update(
+        paused_since=Now(), told_at=Now()
+    )
     unsent.forget_answered(account)

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Max, Q
 from django.utils import timezone
 
-from accounts import tenancy
+from accounts import locks, tenancy
 from accounts.models import MailAccount, Membership, User
 from accounts.services import record
 from mailbox.mime.parsing import Address
@@ -53,7 +53,9 @@ def change_settings(accounts: Iterable[MailAccount], actor: User, values: Mappin
     """
     values = {**values, "subject": header_encoding.clean(str(values.get("subject", "")), "subject")}
     with transaction.atomic():
-        for account in sorted(accounts, key=lambda each: each.pk):
+        ordered = sorted(accounts, key=lambda each: each.pk)
+        locks.share(*(account.pk for account in ordered))
+        for account in ordered:
             before = VacationReply.objects.select_for_update().filter(account=account).first()
             was_on = before is not None and before.is_on
             changes = dict(values)
@@ -84,6 +86,7 @@ def answer_message(message: Message) -> OutgoingMessage | Reason:
     Within the organization's scope; one at a time an account, so that the counts hold.
     """
     with transaction.atomic():
+        locks.share(message.account_id)
         reply = (
             VacationReply.objects.select_for_update().filter(account=message.account_id, is_on=True).first()
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from accounts import members, services, tenancy
+from accounts import members, removal, services, tenancy
 from accounts.models import AuditEvent, MailAccount, Membership, Role
 from mailbox.models import Message
 from quotas.models import StorageMeter
@@ -99,7 +99,8 @@ def test_removing_a_person_removes_their_mail_and_frees_its_space(house, acme, a
     for account in (gone, kept):
         factories.deliver(account, factories.letter(), factories.letter("Two"))
     used = StorageMeter.objects.get().used
-    members.remove(house["alice"], house["bob"])
+    for account in members.remove(house["alice"], house["bob"]):
+        removal.finish(acme.pk, account.pk)
     assert list(MailAccount.objects.all()) == [kept]
     assert set(Message.objects.values_list("account", flat=True)) == {kept.pk}
     assert StorageMeter.objects.get().used == used // 2

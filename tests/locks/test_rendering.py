@@ -12,6 +12,7 @@ from django.test.signals import template_rendered
 from django.urls import reverse
 
 from accounts import tenancy
+from accounts.database_roles import signed
 from mailbox.models import Message
 from tests.factories import deliver, letter
 from tests.locks.lockstep import address
@@ -33,7 +34,7 @@ def test_no_row_lock_is_held_while_a_template_renders(acme, account, as_alice):
             )
             assert cursor.fetchone() == (None, "on"), "it has written or locked something"
         with psycopg.connect(address()) as other:
-            other.execute("SELECT set_config('mailhub.system', 'on', true)")
+            other.execute("SELECT set_config('mailhub.system', %s, true)", [signed("system")])
             for table in ("accounts_organization", "accounts_mailaccount", "mailbox_folder"):
                 other.execute(f"SELECT 1 FROM {table} FOR UPDATE NOWAIT")
             row = other.execute("SELECT is_starred FROM mailbox_message FOR UPDATE NOWAIT").fetchone()

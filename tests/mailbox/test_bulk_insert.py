@@ -243,8 +243,8 @@ def test_nor_in_the_scope_of_another_organization(account, acme, umbrella):
 def test_a_batch_takes_as_many_statements_as_a_single_message(inbox, django_assert_max_num_queries):
     items = [bulk_insert.prepare(MULTIPART) for _ in range(100)]
     with transaction.atomic():
-        # Django sees the folder's counters and what sending wants to know of new mail; the rest goes below it.
-        with django_assert_max_num_queries(4):
+        # Django sees the account's lock, the folder's counters and what sending wants to know of new mail.
+        with django_assert_max_num_queries(5):
             bulk_insert.store(inbox, items)
         quotas.charge(
             inbox.organization_id, sum(item.size for item in items), messages=100, account_id=inbox.account_id

@@ -6,8 +6,7 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from accounts import services as accounts
-from accounts import tenancy
+from accounts import removal, tenancy
 from accounts.models import MailAccount
 from accounts.models.mail_accounts import COLORS
 from mailbox import labels, names, services
@@ -174,7 +173,7 @@ def test_labels_go_with_the_message_and_stay_in_trash(account, scope):
 def test_labels_go_with_the_account(account, alice, scope):
     ids = deliver(account, letter("One"), letter("Two"))
     labels.attach(labels.create_label(account, "Travel"), ids)
-    accounts.delete_mail_account(account, alice)
+    removal.remove(account, alice)
     assert not Label.objects.exists()
     assert not MessageLabel.objects.exists()
 

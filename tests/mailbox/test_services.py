@@ -7,8 +7,7 @@ import threading
 import pytest
 from django.db import connection, transaction
 
-from accounts import services as accounts
-from accounts import tenancy
+from accounts import removal, tenancy
 from accounts.models import MailAccount
 from mailbox import services, signals
 from mailbox.models import Attachment, Folder, Message, RawPart
@@ -220,49 +219,10 @@ def test_deleting_an_account_releases_all_its_mail(account, other, acme, alice, 
     deliver(account, letter("One"), letter("Two", body="z" * 5000))
     kept = letter("Three")
     deliver(other, kept)
-    accounts.delete_mail_account(account, alice)
+    removal.remove(account, alice)
     assert StorageMeter.objects.get(pk=acme.pk).used == len(kept)
     assert LedgerEntry.objects.filter(reason=LedgerEntry.Reason.ACCOUNT_DELETED).count() == 1
     assert Message.objects.count() == RawPart.objects.count() == 1
-
-
-# ── Emptying ────────────────────────────────────────────────────────────────
-def test_empty_goes_in_batches(account, acme, scope, monkeypatch):
-    monkeypatch.setattr(services, "DISCARD_BATCH", 2)
-    deliver(account, *[letter(f"Old {n}") for n in range(5)], role=Folder.Role.TRASH)
-    kept = deliver(account, letter("Kept"))
-    trash = folder(account, Folder.Role.TRASH)
-    assert [services.empty(trash) for _ in range(4)] == [3, 1, 0, 0]
-    assert these(*kept).count() == 1
-    assert trash.messages_count == 0
-
-
-def test_empty_all_deletes_what_was_there_and_nothing_later(account, acme, scope, monkeypatch):
-    monkeypatch.setattr(services, "DISCARD_BATCH", 2)
-    deliver(account, *[letter(f"Old {n}") for n in range(5)], role=Folder.Role.TRASH)
-    [rescued, late] = deliver(account, letter("Put back in time"), letter("Thrown away later"))
-    services.trash(these(rescued))
-    trash = folder(account, Folder.Role.TRASH)
-
-    def meanwhile(sender, **kwargs):
-        signals.messages_discarded.disconnect(meanwhile)
-        services.put_back(these(rescued))
-        services.trash(these(late))
-
-    signals.messages_discarded.connect(meanwhile)
-    services.empty_all(acme.pk, trash.pk)
-    assert where(rescued) == Folder.Role.INBOX
-    assert where(late) == Folder.Role.TRASH
-    assert counters(account, Folder.Role.TRASH)[0] == 1
-
-
-def test_empty_all_may_run_twice_and_for_a_folder_that_is_gone(account, acme, scope):
-    deliver(account, letter(), role=Folder.Role.TRASH)
-    trash = folder(account, Folder.Role.TRASH)
-    services.empty_all(acme.pk, trash.pk)
-    services.empty_all(acme.pk, trash.pk)
-    services.empty_all(acme.pk, 10**9)
-    assert counters(account, Folder.Role.TRASH) == (0, 0, 0)
 
 
 # ── Raw bytes ───────────────────────────────────────────────────────────────

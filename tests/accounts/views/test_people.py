@@ -206,13 +206,17 @@ def test_an_admin_cannot_touch_an_owner(bob, alice, acme):
     assert memberships_of(alice)[0].role == Role.OWNER
 
 
-def test_removing_asks_first_and_says_what_goes_along(as_alice, bob, acme):
+def test_removing_asks_first_and_says_what_goes_along(
+    as_alice, bob, acme, monkeypatch, django_capture_on_commit_callbacks
+):
+    monkeypatch.setattr(tasks.finish_removal, "delay", tasks.finish_removal)
     factories.connect(acme, bob, name="Bob's box", email="bob@post.example")
     (row,) = rows(Membership, acme, user=bob)
     page = as_alice.get(at("member_remove", row.pk)).content.decode()
     assert "bob@post.example" in page
     assert len(memberships_of(bob)) == 1
-    assert as_alice.post(at("member_remove", row.pk)).url == at("people")
+    with django_capture_on_commit_callbacks(execute=True):
+        assert as_alice.post(at("member_remove", row.pk)).url == at("people")
     assert memberships_of(bob) == []
     assert rows(MailAccount, acme) == []
     assert User.objects.filter(pk=bob.pk).exists()  # the person stays, elsewhere

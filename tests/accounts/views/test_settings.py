@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from accounts import tenancy
+from accounts import tasks, tenancy
 from accounts.access import memberships_of
 from accounts.models import MailAccount, Organization, Role, User
 from tests import factories
@@ -94,13 +94,17 @@ def test_the_way_back_is_to_the_organization_one_came_from(as_alice, alice, acme
         assert at("security", organization.slug) in page
 
 
-def test_leaving_says_what_goes_along_and_takes_it(as_bob, bob, acme):
+def test_leaving_says_what_goes_along_and_takes_it(
+    as_bob, bob, acme, monkeypatch, django_capture_on_commit_callbacks
+):
+    monkeypatch.setattr(tasks.finish_removal, "delay", tasks.finish_removal)
     gone = factories.connect(acme, bob, name="Bob's box", email="bob@post.example")
     factories.deliver(gone, factories.letter())
     page = as_bob.get(at("leave")).content.decode()
     assert "bob@post.example" in page
     assert "deleted" in page
-    answer = as_bob.post(at("leave"))
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = as_bob.post(at("leave"))
     assert answer.url == reverse("home")
     assert memberships_of(bob) == []
     with tenancy.scope(acme.pk):

@@ -7,8 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from accounts import services as account_services
-from accounts import tenancy
+from accounts import removal, tenancy
 from accounts.models import MailAccount
 from fetching.engine import download
 from fetching.models import RemoteMessage
@@ -142,7 +141,7 @@ def test_u16_an_account_that_is_connected_again_begins_anew(account, acme, alice
     """Its ledger went with its mail; the other way round mail would be missing for ever."""
     fetch(account)
     with tenancy.scope(acme.pk):
-        account_services.delete_mail_account(MailAccount.objects.get(pk=account.pk), alice)
+        removal.remove(MailAccount.objects.get(pk=account.pk), alice)
         assert not RemoteMessage.objects.exists()
         assert not Message.objects.exists()
     again = factories.connect(acme, alice, port=server.port)

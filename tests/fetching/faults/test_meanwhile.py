@@ -7,8 +7,7 @@ from datetime import timedelta
 import pytest
 from django.db.models.functions import Now
 
-from accounts import services as account_services
-from accounts import tenancy
+from accounts import removal, tenancy
 from accounts.models import MailAccount
 from fetching.engine import diff, download, remote_delete
 from fetching.models import FetchRun, FetchState, RemoteMessage
@@ -25,7 +24,7 @@ def pause(account: MailAccount) -> None:
 
 def delete_account(account: MailAccount) -> None:
     with tenancy.scope(account.organization_id):
-        account_services.delete_mail_account(MailAccount.objects.get(pk=account.pk), account.owner)
+        removal.remove(MailAccount.objects.get(pk=account.pk), account.owner)
 
 
 ACTS = {

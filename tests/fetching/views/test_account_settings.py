@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from accounts import tenancy
+from accounts import tasks, tenancy
 from accounts.formats import date_and_time
 from accounts.models import AuditEvent, MailAccount
 from fetching.models import FetchSettings, FetchState
@@ -260,9 +260,11 @@ def test_deleting_wants_the_address(account, press, typed):
     assert state_of(account)
 
 
-def test_deleting_takes_the_mail_along(acme, account, press):
+def test_deleting_takes_the_mail_along(acme, account, press, monkeypatch, django_capture_on_commit_callbacks):
+    monkeypatch.setattr(tasks.finish_removal, "delay", tasks.finish_removal)
     factories.deliver(account, factories.letter("One"))
-    answer = press(f"{ACCOUNTS}{account.pk}/delete/", {"confirm": " Alice@Post.example "})
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = press(f"{ACCOUNTS}{account.pk}/delete/", {"confirm": " Alice@Post.example "})
     assert "is deleted from Mailhub" in answer.text
     with tenancy.scope(acme.pk):
         assert not MailAccount.objects.exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from accounts import services, tenancy
+from accounts import removal, services, tenancy
 from sending.identities import identities, servers
 from sending.identities.identities import IdentityError, Obstacle
 from sending.models import Identity, OutgoingServer
@@ -276,7 +276,7 @@ def test_the_own_address_stays(account, alice, own):
 
 def test_deleting_the_account_takes_its_addresses_and_server_along(account, alice):
     settle(account)
-    services.delete_mail_account(account, alice)
+    removal.remove(account, alice)
     assert not Identity.objects.exists()
     assert not OutgoingServer.objects.exists()
 

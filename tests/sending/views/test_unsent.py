@@ -9,7 +9,7 @@ from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import members, services, tenancy, unsent
+from accounts import members, tenancy, unsent
 from accounts.models import MailAccount, Membership
 from sending import tasks
 from sending.models import Draft, OutgoingMessage
@@ -140,7 +140,7 @@ def test_away_replies_and_what_has_gone_are_nothing_to_ask_about(as_alice, ada, 
 
 def test_whoever_deletes_by_the_service_must_have_asked(alice, full):
     with tenancy.scope(full.organization_id), pytest.raises(unsent.NotConfirmed):
-        services.delete_mail_account(full, alice)
+        removal.start(full, alice, unsent_confirmed=0)
     assert is_there(full)
 
 
