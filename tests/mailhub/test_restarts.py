@@ -45,6 +45,7 @@ def _no_cache_server(settings):
     settings.CACHES = {
         "default": {**caches_before["default"], "LOCATION": f"redis://127.0.0.1:{free_port()}/1"}
     }
+    caches["default"].clear()  # what this process has kept
 
 
 @pytest.mark.usefixtures("_no_cache_server")
