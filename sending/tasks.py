@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 DISPATCH_LIMIT = 200
 # What is due within so many seconds is ordered at once; what is due later is found by the tick.
 SOON_SECONDS = 15
-# A worker goes on with the next message of the same account for so long, then it is the turn of others.
+# A worker goes on with the next message for so long, then it is the turn of others (ADR 5).
 TURN_SECONDS = 10
 
 
@@ -90,15 +90,23 @@ def _send(found: list[Claim]) -> None:
         (claim,) = found
         delivery.send(claim)
         sent_copies.file_copy(claim.organization_id, claim.outgoing_id)
-        found = claims.claim_due(1, claim.account_id) if time.monotonic() < until else []
+        # The same account first: then whoever waits for the thread.
+        found = claims.claim_due(1, claim.account_id) or claims.claim_due(1)
+        if time.monotonic() >= until:
+            _queue(found)
+            return
+
+
+def _queue(found: list[Claim]) -> None:
+    for claim in found:
+        send_claimed.delay(claim.organization_id, claim.outgoing_id, claim.account_id, claim.token)
 
 
 @shared_task
 def dispatch() -> None:
     """Beat's tick: end claims that ran out, claim what is due, see to copies left behind, and tell owners."""
     claims.expire()
-    for claim in claims.claim_due(DISPATCH_LIMIT):
-        send_claimed.delay(claim.organization_id, claim.outgoing_id, claim.account_id, claim.token)
+    _queue(claims.claim_due(DISPATCH_LIMIT))
     for organization_id, outgoing_id in sent_copies.due_copies(DISPATCH_LIMIT):
         file_copy.delay(organization_id, outgoing_id)
     for organization_id, account_id in owner_notices.accounts_to_notify(DISPATCH_LIMIT):

@@ -48,14 +48,16 @@ class Clocks:
     """How long things may take, in seconds, and how slowly they may go.
 
     `connect` bounds name, TCP and each TLS handshake, `command` the silence while something is due (and the
-    time one block may take to be sent), `session` everything together. A reply without a bound of its own
-    that has been going on for `rate_window` seconds must bring `min_rate` bytes a second, averaged over each
+    time one block may take to be sent), `session` everything together. `rest` bounds what is left of a reply whose
+    first byte has come: who takes long to answer may do so, who answers by the byte may not. A reply without a bound
+    of its own that has been going on for `rate_window` seconds must bring `min_rate` bytes a second, averaged over each
     such window; so must what is sent.
     """
 
     connect: float = 20
     command: float = 60
     session: float = 480
+    rest: float = 60
     min_rate: float = 1024
     rate_window: float = 60
 
@@ -166,8 +168,8 @@ class Transport:
     def begin_reply(self, within: float | None = None, *, silence: float | None = None) -> None:
         """A new reply is waited for from now on.
 
-        `within` bounds all of it, in seconds, whatever the other clocks but the session's say; without it
-        neither silence nor slowness is borne for long, but a large reply may take its time. `silence`: how long
+        `within` bounds all of it, in seconds, whatever the other clocks but the session's and `rest` say; without
+        it neither silence nor slowness is borne for long, but a large reply may take its time. `silence`: how long
         its first byte may take, if longer than `command`.
         """
         now = time.monotonic()
@@ -194,6 +196,8 @@ class Transport:
             raise _lost(error) from error
         if self._first_byte_by is not None:
             self._first_byte_by, self._window_start = None, time.monotonic()
+        if self._bound is not None and not self._window_bytes:
+            self._bound = min(self._bound, time.monotonic() + self._clocks.rest)
         self._window_bytes += size
         return self._block[:size]
 

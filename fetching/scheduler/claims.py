@@ -22,6 +22,7 @@ from accounts import locks, tenancy
 from accounts.leases import LeaseLost, short_scope
 from fetching.models import FetchState
 from fetching.models.servers import CONNECTIONS
+from fetching.scheduler import seats
 
 logger = logging.getLogger(__name__)
 
@@ -31,10 +32,6 @@ QUEUE_LEASE_SECONDS = 120
 # A running fetch renews its lease at least every HEARTBEAT; a dead worker's account is free after RUN_LEASE.
 RUN_LEASE_SECONDS = 60
 HEARTBEAT_SECONDS = 15
-# Claims at a time: enough to keep the workers busy until the next tick. What is due beyond them stays due in the
-# database, where the order is fair, instead of in a queue, where it is not.
-SEATS = 2_000
-SEATS_OF_ORGANIZATION = 64
 # Of the accounts that are due, so many that have waited longest are looked at in one tick.
 WINDOW = 20_000
 # From so many failures in a row, of different accounts, a server counts as down: see models/servers.py.
@@ -44,8 +41,7 @@ _TICK_LOCK = 4_242_001
 # ±20 %, so that accounts which were due together drift apart (the factor is drawn once a row).
 JITTER = "(0.8 + 0.4 * random())"
 
-_NOW = "statement_timestamp()"
-_IS_FREE = f"(lease_until IS NULL OR lease_until <= {_NOW})"
+_NOW, _IS_FREE = seats.NOW, seats.IS_FREE
 # Sessions that a server takes now: none while it is down, then one that tries, then as many as it allows.
 _CONNECTIONS = (
     f"CASE WHEN coalesce(server.failures, 0) < {BREAKER_AFTER} THEN coalesce(server.connections, {CONNECTIONS})"
@@ -55,7 +51,7 @@ _CONNECTIONS = (
 _SLOW_SHARE = "greatest(1, {} / 2)"
 _TAKE = f"""
     UPDATE fetching_fetchstate AS state
-    SET lease_token = gen_random_uuid(),
+    SET lease_token = gen_random_uuid(), last_started_at = {_NOW},
         lease_until = {_NOW} + make_interval(secs => {QUEUE_LEASE_SECONDS}),
         next_run_at = {_NOW} + make_interval(secs => interval_seconds * {JITTER})
     WHERE state.account_id = ANY (ARRAY(SELECT account_id FROM taken))
@@ -77,28 +73,26 @@ class Claim:
 
 
 # ── Claiming ────────────────────────────────────────────────────────────────
-def claim_due(limit: int) -> list[Claim]:
+def claim_due(limit: int, *, window: int = WINDOW) -> list[Claim]:
     """Claim up to `limit` accounts that are due; the next run is set in the same statement.
 
-    Those that have waited longest first, but in turns: an organization's second account after every other's first.
-    Two of these never run at a time, since each counts the seats that are taken; the later one claims nothing.
+    Those that have waited longest first, but in turns: an organization's second account after every other's first,
+    and no more for each than its share of the threads. Two of these never run at a time, since each counts the seats
+    that are taken; the later one claims nothing.
     """
     with tenancy.system(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_TICK_LOCK])
         if not cursor.fetchone()[0]:
             return []
-        cursor.execute(_CLAIM_DUE, [limit])
+        cursor.execute(_CLAIM_DUE, {"limit": limit, "window": window, **seats.threads()})
         return [Claim(*row) for row in cursor.fetchall()]
 
 
 _CLAIM_DUE = f"""
-WITH leased AS MATERIALIZED (
-    SELECT server, organization_id, mailbox, is_slow FROM fetching_fetchstate WHERE lease_until > {_NOW}),
+WITH {seats.HELD},
 busy AS MATERIALIZED (
     SELECT server AS host, count(*) AS seats, count(*) FILTER (WHERE is_slow) AS slow_seats
     FROM leased GROUP BY server),
-tenants AS MATERIALIZED (
-    SELECT organization_id, is_slow, count(*) AS seats FROM leased GROUP BY organization_id, is_slow),
 full_servers AS MATERIALIZED (
     SELECT busy.host FROM busy LEFT JOIN fetching_mailserver AS server ON server.host = busy.host
     WHERE busy.seats >= {_CONNECTIONS}
@@ -109,12 +103,16 @@ due AS MATERIALIZED (
     WHERE next_run_at <= {_NOW} AND {_IS_FREE}
         AND server NOT IN (SELECT host FROM full_servers) AND mailbox NOT IN (SELECT mailbox FROM leased)
         AND (organization_id, is_slow) NOT IN (
-            SELECT organization_id, is_slow FROM tenants WHERE seats >= {SEATS_OF_ORGANIZATION})
-    ORDER BY next_run_at LIMIT {WINDOW}),
+            SELECT organization_id, is_slow FROM held JOIN pools USING (is_slow)
+            WHERE seats >= greatest(1, threads / {seats.ALONE}))
+    ORDER BY next_run_at LIMIT %(window)s),
+{seats.shares("due")},
 turns AS (
-    SELECT *, row_number() OVER (PARTITION BY organization_id ORDER BY next_run_at) AS turn,
+    SELECT due.*, coalesce(held.seats, 0) AS held,
+        coalesce(held.seats, 0) + row_number() OVER (
+            PARTITION BY organization_id, is_slow ORDER BY next_run_at) AS turn,
         row_number() OVER (PARTITION BY mailbox ORDER BY next_run_at) AS twin
-    FROM due),
+    FROM due LEFT JOIN held USING (organization_id, is_slow)),
 asking AS (
     SELECT turns.*, coalesce(busy.seats, 0) AS taken, coalesce(busy.slow_seats, 0) AS slow_taken,
         {_CONNECTIONS} AS connections,
@@ -126,15 +124,15 @@ seated AS (
     SELECT *, row_number() OVER (PARTITION BY server ORDER BY turn, next_run_at) AS seat FROM asking
     WHERE NOT is_slow OR seat_of_kind <= {_SLOW_SHARE.format("connections")} - slow_taken),
 chosen AS (
-    SELECT account_id, turn, next_run_at, coalesce(tenants.seats, 0) + row_number() OVER (
-        PARTITION BY seated.organization_id, seated.is_slow ORDER BY turn) AS place
-    FROM seated LEFT JOIN tenants
-        ON tenants.organization_id = seated.organization_id AND tenants.is_slow = seated.is_slow
-    WHERE seat <= connections - taken),
+    SELECT account_id, is_slow, turn, next_run_at,
+        held + row_number() OVER (PARTITION BY organization_id, is_slow ORDER BY turn) AS place
+    FROM seated WHERE seat <= connections - taken),
+ranked AS (
+    SELECT account_id, turn, next_run_at, free,
+        row_number() OVER (PARTITION BY is_slow ORDER BY turn, next_run_at) AS rank
+    FROM chosen JOIN shares USING (is_slow) WHERE place <= share),
 best AS MATERIALIZED (
-    SELECT account_id, turn, next_run_at FROM chosen WHERE place <= {SEATS_OF_ORGANIZATION}
-    ORDER BY turn, next_run_at
-    LIMIT least(%s, greatest(0, {SEATS} - (SELECT count(*) FROM leased)))),
+    SELECT account_id, turn, next_run_at FROM ranked WHERE rank <= free ORDER BY turn, next_run_at LIMIT %(limit)s),
 taken AS MATERIALIZED (
     SELECT account_id FROM fetching_fetchstate
     WHERE account_id = ANY (ARRAY(SELECT account_id FROM best)) AND next_run_at <= {_NOW} AND {_IS_FREE}
@@ -147,55 +145,94 @@ ORDER BY turn, next_run_at"""
 def claim_now(organization_id: int, account_id: int) -> Claim | None:
     """Claim one account although it is not due.
 
-    None while somebody else is at it, or at another account of its remote mailbox; when it is paused; and before
-    the time its provider has stated. A server whose seats are all taken gives the next free one to this account.
+    None while somebody else is at it, or at another account of its remote mailbox; when it is paused; before the
+    time its provider has stated; and when its organization's share of the threads or its server's seats are taken:
+    then it is the next of its organization. A server that counts as down is asked all the same, by one.
     """
-    # Somebody else's account of the same mailbox counts, whatever organization it is in.
+    # Seats are everybody's, and somebody else's account of the same mailbox counts, whatever organization it is in.
     with tenancy.system(), connection.cursor() as cursor:
         locks.share(account_id)
         cursor.execute(
-            f"""
-            WITH taken AS (
-                SELECT account_id FROM fetching_fetchstate AS state
-                WHERE account_id = %s AND organization_id = %s AND status <> 'paused' AND {_IS_FREE}
-                    AND (not_before IS NULL OR not_before <= {_NOW}) AND {_NO_TWIN}
-                FOR UPDATE SKIP LOCKED)
-            {_TAKE}""",
-            [account_id, organization_id],
+            _CLAIM_NOW, {"account": account_id, "organization": organization_id, **seats.threads()}
         )
         row = cursor.fetchone()
         return Claim(*row) if row else None
 
 
+_CLAIM_NOW = f"""
+WITH {seats.HELD},
+{seats.OLDEST_DUE},
+wanted AS MATERIALIZED (
+    SELECT account_id, organization_id, server, is_slow FROM fetching_fetchstate AS state
+    WHERE account_id = %(account)s AND organization_id = %(organization)s AND status <> 'paused' AND {_IS_FREE}
+        AND (not_before IS NULL OR not_before <= {_NOW}) AND {_NO_TWIN}),
+{seats.shares("oldest", "wanted")},
+busy AS MATERIALIZED (
+    SELECT count(*) AS seats, count(*) FILTER (WHERE is_slow) AS slow_seats
+    FROM leased WHERE server = (SELECT server FROM wanted)),
+seated AS MATERIALIZED (
+    SELECT wanted.account_id FROM wanted CROSS JOIN busy JOIN shares USING (is_slow)
+        LEFT JOIN held USING (organization_id, is_slow)
+        LEFT JOIN fetching_mailserver AS server ON server.host = wanted.server
+    WHERE free > 0 AND coalesce(held.seats, 0) < share AND busy.seats < greatest(1, {_CONNECTIONS})
+        AND (NOT is_slow OR busy.slow_seats < {_SLOW_SHARE.format(f"coalesce(server.connections, {CONNECTIONS})")})),
+taken AS MATERIALIZED (
+    SELECT account_id FROM fetching_fetchstate
+    WHERE account_id = (SELECT account_id FROM seated) AND {_IS_FREE} FOR UPDATE SKIP LOCKED),
+next AS (
+    UPDATE fetching_fetchstate SET next_run_at = least(next_run_at, {_NOW} - interval '1 hour')
+    WHERE account_id = (SELECT account_id FROM wanted) AND NOT EXISTS (SELECT FROM seated)),
+claimed AS ({_TAKE})
+SELECT * FROM claimed"""
+
+
 def claim_next(server: str, organization_id: int) -> Claim | None:
     """Claim the next due account of a server, in the transaction that has just freed a seat there.
 
-    Another organization's comes before one of `organization_id`. None when nobody waits or the server is down.
+    Another organization's comes before one of `organization_id`. When nobody waits there whose turn it is, or the
+    server is down, the next one of any server, chosen as by the tick. None when nobody waits.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM_NEXT, [server, server, server, organization_id, server])
-        row = cursor.fetchone()
-        return Claim(*row) if row else None
+        cursor.execute(
+            _CLAIM_NEXT, {"server": server, "organization": organization_id, **seats.threads()}
+        )
+        if row := cursor.fetchone():
+            return Claim(*row)
+        cursor.execute(_IS_ANY_DUE)
+        is_any_due = cursor.fetchone()[0]
+    return next(iter(claim_due(1, window=seats.OLDEST)), None) if is_any_due else None
 
 
+_IS_ANY_DUE = f"SELECT EXISTS (SELECT FROM fetching_fetchstate WHERE next_run_at <= {_NOW} AND {_IS_FREE})"
+# The last thread goes round: not to the same server again while an organization waits that has none.
+_HAS_ITS_TURN = """(free > 1 OR NOT EXISTS (
+    SELECT FROM oldest LEFT JOIN held AS other USING (organization_id, is_slow)
+    WHERE oldest.is_slow = waiting.is_slow AND oldest.organization_id <> waiting.organization_id
+        AND coalesce(other.seats, 0) = 0))"""
 _CLAIM_NEXT = f"""
-WITH slow AS MATERIALIZED (
-    SELECT count(*) >= coalesce((
-        SELECT {_SLOW_SHARE.format("connections")} FROM fetching_mailserver WHERE host = %s),
-        {CONNECTIONS} / 2) AS is_full
-    FROM fetching_fetchstate WHERE lease_until > {_NOW} AND is_slow AND server = %s),
+WITH {seats.HELD},
+{seats.OLDEST_DUE},
 waiting AS MATERIALIZED (
-    SELECT account_id, organization_id, next_run_at FROM fetching_fetchstate AS state
-    WHERE server = %s AND next_run_at <= {_NOW} AND {_IS_FREE} AND {_NO_TWIN}
-        AND (NOT is_slow OR NOT (SELECT is_full FROM slow))
-    ORDER BY next_run_at LIMIT 200),
+    SELECT account_id, organization_id, is_slow, next_run_at FROM fetching_fetchstate AS state
+    WHERE server = %(server)s AND next_run_at <= {_NOW} AND {_IS_FREE} AND {_NO_TWIN}
+    ORDER BY next_run_at LIMIT {seats.OLDEST}),
+{seats.shares("oldest", "waiting")},
+slow AS MATERIALIZED (
+    SELECT count(*) >= coalesce((
+        SELECT {_SLOW_SHARE.format("connections")} FROM fetching_mailserver WHERE host = %(server)s),
+        {CONNECTIONS} / 2) AS is_full
+    FROM leased WHERE is_slow AND server = %(server)s),
+allowed AS MATERIALIZED (
+    SELECT waiting.* FROM waiting JOIN shares USING (is_slow) LEFT JOIN held USING (organization_id, is_slow)
+    WHERE free > 0 AND coalesce(held.seats, 0) < share AND {_HAS_ITS_TURN}
+        AND (NOT is_slow OR NOT (SELECT is_full FROM slow))),
 taken AS (
-    SELECT state.account_id FROM fetching_fetchstate AS state JOIN waiting USING (account_id)
+    SELECT state.account_id FROM fetching_fetchstate AS state JOIN allowed USING (account_id)
     WHERE state.next_run_at <= {_NOW} AND (state.lease_until IS NULL OR state.lease_until <= {_NOW})
-        AND (waiting.organization_id <> %s OR NOT EXISTS (
-            SELECT FROM waiting AS other WHERE other.organization_id <> waiting.organization_id))
+        AND (allowed.organization_id <> %(organization)s OR NOT EXISTS (
+            SELECT FROM allowed AS other WHERE other.organization_id <> allowed.organization_id))
         AND NOT EXISTS (
-            SELECT FROM fetching_mailserver WHERE host = %s AND failures >= {BREAKER_AFTER})
+            SELECT FROM fetching_mailserver WHERE host = %(server)s AND failures >= {BREAKER_AFTER})
     ORDER BY state.next_run_at LIMIT 1 FOR UPDATE OF state SKIP LOCKED)
 {_TAKE}"""
 

@@ -20,6 +20,7 @@ from fetching.models import FetchRun, FetchState
 from fetching.scheduler import run_log
 from fetching.scheduler.claims import BREAKER_AFTER, JITTER, Claim, claim_next
 from fetching.scheduler.job import MailboxSnapshot
+from fetching.scheduler.seats import SLOW_SECONDS
 
 MAX_INTERVAL_SECONDS = 3600
 MAX_BACK_OFF_SECONDS = 6 * 3600
@@ -31,7 +32,6 @@ AUTHENTICATION_FAILURES = 10
 CONNECTION_FAILURES = 50
 # A server that is down is tried after a minute, then after two, up to half an hour.
 CLOSED_SECONDS, MAX_CLOSED_SECONDS = 60, 1800
-SLOW_SECONDS = 60
 LOCKSTEP_SECONDS = 24 * 3600
 
 _NOW = "statement_timestamp()"
@@ -137,6 +137,7 @@ def fail(
         claim,
         "failures = CASE WHEN %(has_progress)s THEN 0 ELSE failures + 1 END,"
         " error_code = %(code)s, error_text = %(text)s, listed_at = NULL,"
+        f" is_slow = is_slow OR coalesce(last_started_at <= {_NOW} - interval '{SLOW_SECONDS} seconds', false),"
         " authentication_failures = authentication_failures + %(authentication)s::int,"
         " connection_failures = CASE WHEN %(unreachable)s THEN connection_failures + 1 ELSE 0 END,"
         f" status = CASE WHEN {_STOPS} THEN 'failed' ELSE 'backing_off' END, notice_due = {_STOPS},"

@@ -37,7 +37,7 @@ def head_context(account: MailAccount) -> dict[str, Any]:
 
 
 def start_fetch(account: MailAccount) -> bool:
-    """Claim the account and queue its fetch for after the commit; False while a worker has it."""
+    """Claim the account and queue its fetch for after the commit; False when that is not possible now."""
     claim = claims.claim_now(account.organization_id, account.pk)
     if claim is None:
         return False
@@ -57,6 +57,8 @@ def why_not_now(account: MailAccount) -> str:
         return _("Your provider allows the next fetch at %(when)s.") % {
             "when": date_and_time(state.not_before)
         }
+    if state.is_due:
+        return _("All connections are in use. “%(name)s” is next: its fetch starts by itself.") % name
     return _("Another account is fetching this mailbox at the moment. Try again in a minute.")
 
 

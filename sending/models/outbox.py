@@ -69,6 +69,7 @@ class OutgoingMessage(TenantModel):
     claimed_until = models.DateTimeField(null=True)
     # Whether the worker that the claim was made for has taken it up; one that runs out in the queue is nobody's death.
     has_begun = models.BooleanField(default=False, db_default=False)
+    claimed_at = models.DateTimeField(null=True)  # by whoever holds the claim
     error_code = models.CharField(max_length=40, blank=True)
     error_text = models.CharField(max_length=200, blank=True)
     # Refused, came back or maybe sent: it stays in the outbox until its owner has decided, or taken it off.

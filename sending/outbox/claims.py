@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.functions import Now
@@ -28,6 +29,11 @@ RUN_SECONDS: Final = 60
 HEARTBEAT_SECONDS: Final = 15
 # Messages at a time that go to one server, over all organizations; Mailhub's relay counts as one server.
 SEATS: Final = 4
+# Of the threads an organization gets a quarter while others are there, half of them while nobody else is. A session
+# that has lasted for SLOW_SECONDS takes one of those kept for slow ones, as long as there are any (ADR 10).
+SHARED: Final = 4
+ALONE: Final = 2
+SLOW_SECONDS: Final = 60
 # A message whose workers died so often waits before it takes another one along.
 DEATHS: Final = 3
 DEATH_PAUSE: Final = "interval '1 hour'"
@@ -64,42 +70,70 @@ def _everybody() -> Iterator[None]:
 def claim_due(limit: int, account_id: int | None = None) -> list[Claim]:
     """Claim up to `limit` messages that are due, or the next one of an account.
 
-    One of each account, in turns of organizations, as many at a server as it has seats. What is paused or must not
-    be asked yet stays.
+    One of each account, in turns of organizations, as many at a server as it has seats and of an organization as its
+    share of the threads allows. What is paused or must not be asked yet stays.
     """
+    values = {
+        "limit": limit,
+        "account": account_id,
+        "threads": settings.MAILHUB_SEND_THREADS,
+        "slow": settings.MAILHUB_SEND_SLOW_THREADS,
+    }
     with _everybody(), connection.cursor() as cursor:
         # One after the other, since each counts the seats that are taken.
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        cursor.execute(_CLAIM, {"limit": limit, "account": account_id})
+        cursor.execute(_CLAIM, values)
         return [Claim(*row) for row in cursor.fetchall()]
 
 
 _CLAIM = f"""
 WITH active AS MATERIALIZED (
-    SELECT account_id FROM sending_outgoingmessage
-    WHERE state IN ('claimed', 'handed_over') AND claimed_until > {_NOW}),
+    SELECT account_id, organization_id,
+        coalesce(claimed_at <= {_NOW} - interval '{SLOW_SECONDS} seconds', false) AS is_slow
+    FROM sending_outgoingmessage WHERE state IN ('claimed', 'handed_over') AND claimed_until > {_NOW}),
 busy AS MATERIALIZED (
     SELECT host, count(*) AS seats FROM active JOIN sending_outgoingserver USING (account_id) GROUP BY host),
-due AS MATERIALIZED (
-    SELECT DISTINCT ON (message.account_id) message.id, message.organization_id, message.due_at, server.host
+held AS MATERIALIZED (
+    SELECT organization_id, count(*) FILTER (WHERE NOT is_slow)
+        + greatest(0, count(*) FILTER (WHERE is_slow) - greatest(1, %(slow)s / {SHARED})) AS seats
+    FROM active GROUP BY organization_id),
+waiting AS MATERIALIZED (
+    SELECT message.id, message.account_id, message.organization_id, message.due_at, server.host
     FROM sending_outgoingmessage AS message JOIN sending_outgoingserver AS server USING (account_id)
     WHERE message.state IN ('queued', 'refused_temporary') AND message.due_at <= {_NOW}
-        AND (%(account)s::bigint IS NULL OR message.account_id = %(account)s::bigint)
         AND server.paused_since IS NULL AND (server.not_before IS NULL OR server.not_before <= {_NOW})
-        AND message.account_id NOT IN (SELECT account_id FROM active)
-    ORDER BY message.account_id, message.due_at, message.id),
+        AND message.account_id NOT IN (SELECT account_id FROM active)),
+pool AS MATERIALIZED (
+    SELECT greatest(1, %(threads)s / CASE WHEN (
+            SELECT count(*) FROM (
+                SELECT organization_id FROM active UNION SELECT organization_id FROM waiting) AS crowd) > 1
+        THEN {SHARED} ELSE {ALONE} END) AS share,
+        %(threads)s - count(*) FILTER (WHERE NOT is_slow)
+            - greatest(0, count(*) FILTER (WHERE is_slow) - %(slow)s) AS free
+    FROM active),
+due AS MATERIALIZED (
+    SELECT DISTINCT ON (account_id) * FROM waiting
+    WHERE %(account)s::bigint IS NULL OR account_id = %(account)s::bigint
+    ORDER BY account_id, due_at, id),
 turns AS (
-    SELECT *, row_number() OVER (PARTITION BY organization_id ORDER BY due_at, id) AS turn FROM due),
+    SELECT due.*, coalesce(held.seats, 0)
+        + row_number() OVER (PARTITION BY organization_id ORDER BY due_at, id) AS turn
+    FROM due LEFT JOIN held USING (organization_id)),
 seated AS (
     SELECT turns.*, coalesce(busy.seats, 0)
         + row_number() OVER (PARTITION BY turns.host ORDER BY turn, due_at, turns.id) AS seat
     FROM turns LEFT JOIN busy ON busy.host = turns.host),
+placed AS (
+    SELECT seated.*, coalesce(held.seats, 0)
+        + row_number() OVER (PARTITION BY organization_id ORDER BY turn) AS place
+    FROM seated LEFT JOIN held USING (organization_id) WHERE seat <= {SEATS}),
 taken AS (
-    SELECT message.id FROM sending_outgoingmessage AS message JOIN seated USING (id)
-    WHERE seat <= {SEATS} AND message.state IN ('queued', 'refused_temporary')
-    ORDER BY turn, seated.due_at LIMIT %(limit)s FOR UPDATE OF message SKIP LOCKED)
+    SELECT message.id FROM sending_outgoingmessage AS message JOIN placed USING (id)
+    WHERE place <= (SELECT share FROM pool) AND message.state IN ('queued', 'refused_temporary')
+    ORDER BY turn, placed.due_at LIMIT least(%(limit)s, greatest(0, (SELECT free FROM pool)))
+    FOR UPDATE OF message SKIP LOCKED)
 UPDATE sending_outgoingmessage AS message
-SET state = 'claimed', claim_token = gen_random_uuid(), has_begun = false,
+SET state = 'claimed', claim_token = gen_random_uuid(), has_begun = false, claimed_at = {_NOW},
     claimed_until = {_NOW} + make_interval(secs => {QUEUE_SECONDS})
 FROM taken WHERE message.id = taken.id
 RETURNING message.organization_id, message.id, message.account_id, message.claim_token::text"""

@@ -61,11 +61,13 @@ def test_one_order_sends_all_that_is_due_and_files_the_copies(ada, server):
     assert len(server.accepted) == 3
 
 
-def test_after_its_turn_others_have_theirs(ada, server, monkeypatch):
+def test_after_its_turn_others_have_theirs(ada, server, ordered, monkeypatch):
     monkeypatch.setattr(tasks, "TURN_SECONDS", 0)
-    queue(ada), queue(ada)
+    queue(ada)
+    second = queue(ada)
     tasks.send_due(ada.organization_id, ada.pk)
     assert len(server.accepted) == 1
+    assert [call[1] for call in ordered] == [second.pk], "claimed, and behind what has been ordered meanwhile"
 
 
 def test_the_tick_claims_what_is_due_and_orders_it(acme, bob, ada, server, ordered):

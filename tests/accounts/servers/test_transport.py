@@ -122,6 +122,29 @@ def test_a_bound_is_for_the_whole_reply(connect):
         assert 0.25 < time.monotonic() - started < PATIENCE / 2
 
 
+def test_a_reply_that_has_begun_must_be_whole_soon(connect):
+    """Silence may last as long as the bound says; a reply by the byte may not."""
+    clocks = Clocks(connect=PATIENCE, command=PATIENCE, session=PATIENCE, rest=0.3)
+    with ScriptedServer([drip_forever(b"2", 0.02)]) as server:
+        transport = connect(server, clocks)
+        transport.begin_reply(PATIENCE)
+        with failing("too_slow"):
+            while transport.receive():
+                pass
+
+
+def test_the_next_reply_may_take_its_time_again(connect):
+    clocks = Clocks(connect=PATIENCE, command=PATIENCE, session=PATIENCE, rest=0.3)
+    again = threading.Event()
+    with ScriptedServer([send(b"1"), expect(b"go"), lambda peer: again.wait(0.5), send(b"2"), stall()]) as server:
+        transport = connect(server, clocks)
+        transport.begin_reply(PATIENCE)
+        assert bytes(transport.receive()) == b"1"
+        transport.send(b"go\r\n")
+        transport.begin_reply(PATIENCE)
+        assert bytes(transport.receive()) == b"2"
+
+
 def test_a_reply_without_a_bound_must_be_fast_enough(connect):
     with ScriptedServer([drip_forever(b"x", 0.02)]) as server:
         transport = connect(server, Clocks(session=PATIENCE, rate_window=0.3, min_rate=1e6))

@@ -58,8 +58,9 @@ def test_one_message_of_an_account_at_a_time_the_oldest_first(ada):
 
 
 def test_a_server_is_sent_to_by_so_many_at_a_time_over_all_organizations(
-    acme, umbrella, alice, charlie, server
+    acme, umbrella, alice, charlie, server, settings
 ):
+    settings.MAILHUB_SEND_THREADS = 32  # so that the server's seats are what is scarce
     accounts = [sender(acme, alice, server, email=f"a{number}@example.org") for number in range(5)]
     accounts.append(sender(umbrella, charlie, server, email="c@example.org"))
     messages = [queue(account) for account in accounts]

@@ -201,6 +201,22 @@ def test_sent_a_server_that_drips_its_verdict(settings):
     assert (found.verdict, found.error.code) == (Verdict.UNKNOWN, "maybe_sent")
 
 
+def test_sent_a_server_that_feeds_lines_for_its_verdict(settings):
+    """`250-` and again `250-`: ten minutes are for a server that is silent, not for one that never ends (C2)."""
+    script = [*signed_in(), expect(b"DATA"), say(b"354 go\r\n")]
+    script += [expect(b".*")] * 7 + [expect(rb"\."), drip_forever(b"250-one moment\r\n", 0.05)]
+    with ScriptedServer(script) as server:
+        found, _ = send(settings, server, password=None, limits=quick(final_dot=PATIENCE, rest=0.4))
+    assert (found.verdict, found.error.code) == (Verdict.UNKNOWN, "maybe_sent")
+
+
+@pytest.mark.parametrize("told", [b"220-wait\r\n", b"2"], ids=["lines", "bytes"])
+def test_before_the_dot_a_reply_without_end_sends_nothing(settings, told):
+    with ScriptedServer([drip_forever(told, 0.05)]) as server:
+        found, _ = send(settings, server, password=None, limits=quick(greeting=PATIENCE, rest=0.4))
+    assert (found.verdict, found.error.code) == (Verdict.NOT_SENT, "sending_too_slow")
+
+
 def test_sent_a_slow_verdict_is_waited_for(settings):
     """The time for an ordinary reply does not end the wait for this one (RFC 5321, 4.5.3.2.6)."""
 
