@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV = .venv/bin/python
 
 .DEFAULT_GOAL = help
-.PHONY: help setup venv run stop test quick faults check hooks fmt messages bench soak screenshots lock clean
+.PHONY: help setup venv run stop test quick faults check hooks fmt messages bench soak siege screenshots lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ bench: venv ## Measure Mailhub beside mpop, fetchmail and getmail6; ARGS="--only
 
 soak: venv ## Kill workers while mail arrives, and count afterwards; ARGS="--seconds 600" for longer
 	@$(VENV) tools/soak.py $(ARGS)
+
+siege: venv ## Fetch, send and test while another organization's servers drip; ARGS="--seconds 600" for longer
+	@$(VENV) tools/siege.py $(ARGS)
 
 screenshots: venv ## Take the pictures of the documentation
 	@$(VENV) tools/screenshots.py $(ARGS)

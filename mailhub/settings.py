@@ -172,13 +172,20 @@ CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "work"
 CELERY_TASK_ROUTES = {
+    # A worker of their own, so that no slow work delays them.
+    "fetching.tasks.dispatch": {"queue": "ticks"},
+    "sending.tasks.dispatch": {"queue": "ticks"},
     "fetching.tasks.fetch_account": {"queue": "fetch"},
     "fetching.tasks.fetch_slow_account": {"queue": "fetch_slow"},
-    "fetching.tasks.probe": {"queue": "fetch"},
     # A queue of its own, so that a message a person has sent waits behind nothing that is fetched.
     "sending.tasks.send_due": {"queue": "send"},
     "sending.tasks.send_claimed": {"queue": "send"},
-    "sending.tasks.probe": {"queue": "send"},
+    # A person waits for these: tests of a server's settings, and what Mailhub itself writes.
+    "fetching.tasks.probe": {"queue": "probe"},
+    "sending.tasks.probe": {"queue": "probe"},
+    "fetching.tasks.tell_owner": {"queue": "mail"},
+    "sending.tasks.tell_owner": {"queue": "mail"},
+    "sending.tasks.send_code": {"queue": "mail"},
 }
 # The lease of a fetch decides when it may run again (fetching/scheduler/claims.py), not the broker: acknowledge early.
 CELERY_TASK_ACKS_LATE = False

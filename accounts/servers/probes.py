@@ -12,7 +12,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -25,6 +25,10 @@ from accounts.servers.failures import MailError
 from accounts.servers.transport import OnStep, Step
 
 KEEP_SECONDS: Final = 1800
+# Tests at a time, so that those at servers which never end keep nobody else's waiting: the worker has more threads.
+AT_ONCE: Final = {"organization": 4, "everybody": 12}
+# Whoever is killed leaves a place to run out: longer than a test waits and takes.
+PLACE_SECONDS: Final = 240
 # Tests an hour. By target (one mailbox) and host across all tenants: nobody sprays passwords, or scans, through us.
 HOURLY: Final = {"person": 30, "organization": 100, "target": 60, "host": 200}
 # Of one address, whatever names lead there: whoever owns a domain can make as many of them as they like.
@@ -58,8 +62,40 @@ def is_id(text: str) -> bool:
 def start(kind: str, membership: Membership, settings: Mapping[str, Any]) -> str:
     """Keep the settings for the test and return its id; queue a task with it that calls `run`.
 
-    Raises MailError when there were too many.
+    Raises MailError when there were too many, or too many are running.
     """
+    probe_id = secrets.token_urlsafe(24)
+    places = _take_places(membership.organization_id, probe_id)
+    try:
+        _count_all(membership, settings)
+    except MailError:
+        _leave(places, probe_id)
+        raise
+    kept = json.dumps({"owner": _owner(membership), "places": places, **settings})
+    cache.set(_key(kind, probe_id, "settings"), crypto.encrypt(kept), KEEP_SECONDS)
+    write(kind, probe_id, Probe())
+    return probe_id
+
+
+def _take_places(organization_id: int, probe_id: str) -> list[str]:
+    """The cache keys of the places the test holds while it waits and runs. Raises MailError."""
+    taken: list[str] = []
+    for name, value in (("organization", str(organization_id)), ("everybody", "")):
+        keys = (f"probes:running:{name}:{value}:{number}" for number in range(AT_ONCE[name]))
+        key = next((key for key in keys if cache.add(key, probe_id, PLACE_SECONDS)), None)
+        if key is None:
+            _leave(taken, probe_id)
+            raise MailError("tests_running")
+        taken.append(key)
+    return taken
+
+
+def _leave(places: Iterable[str], probe_id: str) -> None:
+    # One that has run out may be somebody else's by now.
+    cache.delete_many([key for key, holder in cache.get_many(places).items() if holder == probe_id])
+
+
+def _count_all(membership: Membership, settings: Mapping[str, Any]) -> None:
     # A mailbox, not a spelling: another port or other letters of its name must not buy more tries.
     host = str(settings["host"]).casefold()
     target = f"{host} {settings['username'].casefold()}"
@@ -70,11 +106,6 @@ def start(kind: str, membership: Membership, settings: Mapping[str, Any]) -> str
     ):
         _count(name, str(value), HOURLY[name])
     _count("host", host, HOURLY["host"] * (KNOWN_HOST_FACTOR if lookup.is_known_host(host) else 1))
-    probe_id = secrets.token_urlsafe(24)
-    kept = json.dumps({"owner": _owner(membership), **settings})
-    cache.set(_key(kind, probe_id, "settings"), crypto.encrypt(kept), KEEP_SECONDS)
-    write(kind, probe_id, Probe())
-    return probe_id
 
 
 def _count(name: str, value: str, limit: int) -> None:
@@ -87,7 +118,10 @@ def _count(name: str, value: str, limit: int) -> None:
 def settings_of(kind: str, probe_id: str, membership: Membership) -> dict[str, Any] | None:
     """The settings of one's own test; None when it expired or is somebody else's."""
     kept = _settings(kind, probe_id)
-    return None if kept is None or kept.pop("owner") != _owner(membership) else kept
+    if kept is None or kept.pop("owner") != _owner(membership):
+        return None
+    del kept["places"]
+    return kept
 
 
 def result(kind: str, probe_id: str, membership: Membership) -> Probe | None:
@@ -111,6 +145,15 @@ def run(kind: str, probe_id: str, check: Callable[[dict[str, Any], OnStep], dict
     settings = _settings(kind, probe_id)
     if settings is None:
         return
+    try:
+        _run(kind, probe_id, check, settings)
+    finally:
+        _leave(settings["places"], probe_id)
+
+
+def _run(
+    kind: str, probe_id: str, check: Callable[[dict[str, Any], OnStep], dict[str, int]], settings: dict[str, Any]
+) -> None:
     probe, started = Probe(state="running"), time.monotonic()
     write(kind, probe_id, probe)
 

@@ -30,7 +30,7 @@ from mailhub.embedded.postgres import PostgresServer
 from mailhub.embedded.process import free_port, port_answers, server_user, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-APPLICATION = ("migrate", "web", "fetch", "slow", "send", "work", "beat")
+APPLICATION = ("migrate", "web", "fetch", "slow", "send", "probe", "ticks", "work", "beat")
 GIVEN = {"MAILHUB_URL": "https://mail.example.com", "DEFAULT_FROM_EMAIL": "mail@example.com"}
 SECRETS = {
     "secret_key": "0123456789" * 6,
@@ -211,7 +211,7 @@ def test_every_service_is_watched_and_waits_for_what_it_needs(compose: dict[str,
             assert service["restart"] == "no"
         else:
             assert service["healthcheck"]["test"][0].startswith("CMD"), name
-    for name in ("web", "fetch", "slow", "send", "work", "beat"):
+    for name in ("web", "fetch", "slow", "send", "probe", "ticks", "work", "beat"):
         assert services[name]["depends_on"] == {
             "postgres": {"condition": "service_healthy"},
             "valkey": {"condition": "service_healthy"},
@@ -263,8 +263,27 @@ def test_every_queue_has_a_worker(compose: dict[str, Any]) -> None:
     queues = {settings.CELERY_TASK_DEFAULT_QUEUE}
     queues |= {route["queue"] for route in settings.CELERY_TASK_ROUTES.values()}
     commands = [service.get("command", []) for service in compose["services"].values()]
-    served = {command[command.index("-Q") + 1] for command in commands if "-Q" in command}
+    served = {
+        queue
+        for command in commands
+        if "-Q" in command
+        for queue in command[command.index("-Q") + 1].split(",")
+    }
     assert served == queues
+
+
+def test_there_are_threads_for_all_sessions_that_may_be_claimed(compose: dict[str, Any]) -> None:
+    """Also for those that turn out to be slow while they last (docs/adr/0010)."""
+    environ = {name: int(value) for name, value in compose["x-app"]["environment"].items() if "THREADS" in name}
+
+    def threads(service: str) -> int:
+        command = compose["services"][service]["command"]
+        return int(command[command.index("-c") + 1])
+
+    slow = environ["MAILHUB_FETCH_SLOW_THREADS"]
+    assert threads("fetch") == environ["MAILHUB_FETCH_THREADS"] + slow
+    assert threads("slow") == slow
+    assert threads("send") == environ["MAILHUB_SEND_THREADS"] + environ["MAILHUB_SEND_SLOW_THREADS"]
 
 
 def test_the_broker_starts_with_its_command_and_forgets_no_task(
@@ -304,7 +323,7 @@ def test_the_broker_starts_with_its_command_and_forgets_no_task(
             server.terminate()
 
 
-@pytest.mark.parametrize("service", ["fetch", "slow", "send", "work", "beat"])
+@pytest.mark.parametrize("service", ["fetch", "slow", "send", "probe", "ticks", "work", "beat"])
 def test_celery_understands_the_commands(compose: dict[str, Any], service: str, tmp_path: Path) -> None:
     """Every option is known to this version of Celery: with --help it only looks at them."""
     command = compose["services"][service]["command"]

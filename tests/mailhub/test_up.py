@@ -18,6 +18,7 @@ import psycopg
 import pytest
 from django.conf import settings
 
+from accounts.servers import probes
 from mailhub.embedded import servers
 from mailhub.embedded.home import LocalEnv, ServerFolder
 from mailhub.embedded.postgres import PostgresServer
@@ -60,7 +61,7 @@ class Run:
 
     def programs(self) -> dict[str, int]:
         """The processes this run has started, by a word of their command line."""
-        words = ("gunicorn", "fetch@", "slow@", "send@", "work@", "beat")
+        words = ("gunicorn", "fetch@", "send@", "probe@", "ticks@", "work@", "beat")
         known = json.loads((self.home / "up.json").read_text())[1:]
         return {word: process["pid"] for word in words for process in known if word in process["command"]}
 
@@ -132,7 +133,7 @@ class TestWhole:
         assert str(home / "outbox") in run.output
         with urllib.request.urlopen(f"http://127.0.0.1:{run.port}/health/", timeout=10) as answer:
             assert answer.status == 200
-        assert set(run.programs()) == {"gunicorn", "fetch@", "slow@", "send@", "work@", "beat"}
+        assert set(run.programs()) == {"gunicorn", "fetch@", "send@", "probe@", "ticks@", "work@", "beat"}
         assert running_supervisor(home) == run.process.pid
 
         second = run_up()
@@ -317,14 +318,46 @@ def test_only_our_own_leftovers_are_ended(tmp_path: Path) -> None:
             stranger.communicate(timeout=10)
 
 
+def option(command: list[str], name: str) -> str:
+    return command[command.index(name) + 1]
+
+
 def test_every_queue_has_a_worker_and_there_is_one_clock() -> None:
     commands = up._programs(8000, "warning").values()
-    served = {command[command.index("-Q") + 1] for command in commands if "-Q" in command}
+    served = {queue for command in commands if "-Q" in command for queue in option(command, "-Q").split(",")}
     assert served == {settings.CELERY_TASK_DEFAULT_QUEUE} | {
         route["queue"] for route in settings.CELERY_TASK_ROUTES.values()
     }
     assert sum("beat" in command for command in commands) == 1
     assert not any("-B" in command for command in commands), "a worker with a clock doubles every order"
+
+
+def test_there_are_threads_for_all_sessions_that_may_be_claimed_and_for_slow_ones_besides() -> None:
+    commands = up._programs(8000, "warning")
+    threads = {name: int(option(command, "-c")) for name, command in commands.items() if "-c" in command}
+    assert threads["fetch"] == settings.MAILHUB_FETCH_THREADS + settings.MAILHUB_FETCH_SLOW_THREADS
+    assert threads["send"] == settings.MAILHUB_SEND_THREADS + settings.MAILHUB_SEND_SLOW_THREADS
+    assert threads["probe"] > probes.AT_ONCE["everybody"], "room for Mailhub's own mail"
+
+
+def test_ticks_have_a_worker_of_their_own() -> None:
+    routes = settings.CELERY_TASK_ROUTES
+    ticks = [entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values() if entry["schedule"] <= 60]
+    assert len(ticks) >= 2
+    assert {routes.get(task, {}).get("queue") for task in ticks} == {"ticks"}
+    assert sorted(task for task, route in routes.items() if route["queue"] == "ticks") == sorted(ticks)
+    assert option(up._programs(8000, "warning")["ticks"], "-Q") == "ticks"
+
+
+def test_connection_tests_and_our_own_mail_wait_behind_nothing_that_is_fetched_or_sent() -> None:
+    queues = {task: route["queue"] for task, route in settings.CELERY_TASK_ROUTES.items()}
+    alone = {"probe", "mail", "ticks"}
+    assert {queues[f"{app}.tasks.probe"] for app in ("fetching", "sending")} == {"probe"}
+    assert {queues[f"{app}.tasks.tell_owner"] for app in ("fetching", "sending")} == {"mail"}
+    for command in up._programs(8000, "warning").values():
+        if "-Q" in command:
+            served = set(option(command, "-Q").split(","))
+            assert served <= alone or not served & alone
 
 
 def test_static_files_are_collected_again_only_when_one_has_changed(

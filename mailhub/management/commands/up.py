@@ -29,8 +29,10 @@ from mailhub.embedded.process import LOOPBACK, port_answers, wait_until
 from mailhub.supervisor import Child, Supervisor, end_leftovers, running_supervisor
 
 READY_SECONDS = 120  # a start takes seconds, on a machine that has nothing else to do
-# Threads wait for mail servers, so many fit into one process; what reckons (parsing, exports) gets few.
-FETCH_THREADS, SLOW_THREADS, SEND_THREADS, WORK_THREADS = 32, 8, 8, 4
+# Threads wait for mail servers, so many fit into one process; what reckons (parsing, exports) gets few. How many
+# fetch and send is a setting. Tests of a server take no more than 12 (accounts/servers/probes.py): the others are
+# for Mailhub's own mail.
+WORK_THREADS, TICK_THREADS, PROBE_THREADS = 4, 2, 16
 WEB_WORKERS, WEB_THREADS = 2, 8
 WEB_WORKER = "mailhub.web_worker.BufferedWorker"
 SERVER_NAMES = {"database": "PostgreSQL", "broker": "Valkey"}
@@ -176,12 +178,16 @@ def _programs(port: int, log_level: str) -> dict[str, list[str]]:
     """The command of each program, by the name it is shown under."""
     celery = "-m celery --app mailhub --quiet --skip-checks"
     worker = f"{celery} worker --pool threads --loglevel {log_level} --without-gossip --without-mingle"
+    fetch_threads = settings.MAILHUB_FETCH_THREADS + settings.MAILHUB_FETCH_SLOW_THREADS
+    send_threads = settings.MAILHUB_SEND_THREADS + settings.MAILHUB_SEND_SLOW_THREADS
     as_root = ["-W", "ignore:You're running the worker with superuser privileges"]
     commands = {
         "web": web_server(port, log_level),
-        "fetch": [*as_root, *f"{worker} -Q fetch -n fetch@%h -c {FETCH_THREADS}".split()],
-        "slow": [*as_root, *f"{worker} -Q fetch_slow -n slow@%h -c {SLOW_THREADS}".split()],
-        "send": [*as_root, *f"{worker} -Q send -n send@%h -c {SEND_THREADS}".split()],
+        # A session that turns out to be slow stays where it is, on one of the threads that are kept for those.
+        "fetch": [*as_root, *f"{worker} -Q fetch,fetch_slow -n fetch@%h -c {fetch_threads}".split()],
+        "send": [*as_root, *f"{worker} -Q send -n send@%h -c {send_threads}".split()],
+        "probe": [*as_root, *f"{worker} -Q probe,mail -n probe@%h -c {PROBE_THREADS}".split()],
+        "ticks": [*as_root, *f"{worker} -Q ticks -n ticks@%h -c {TICK_THREADS}".split()],
         "work": [*as_root, *f"{worker} -Q work -n work@%h -c {WORK_THREADS}".split()],
         # Exactly one clock: two would order every fetch twice.
         "clock": f"{celery} beat --loglevel {log_level} --pidfile=".split(),

@@ -48,6 +48,7 @@ CODES = [
     "password_unencodable",
     "storage_full",
     "too_many_tests",
+    "tests_running",
     "internal",
     "not_smtp",
     "encryption_needed",
