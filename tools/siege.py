@@ -38,6 +38,8 @@ PASSWORD = "secret"
 WANTED = {"fetch_now": 5.0, "letter": 15.0, "connection_test": 10.0}
 PATIENCE = 60.0  # until something counts as lost
 BEGIN_SECONDS = 60.0  # in which the siege must hold
+# A person may test so many connections an hour (accounts/servers/probes.py).
+SAMPLES = 25
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Plan:
     mailboxes: int = 100
     submissions: int = 40
     tests: int = 10  # connection tests of the besieging organization
+    environ: dict[str, str] = field(default_factory=dict)
 
 
 class Driver:
@@ -142,7 +145,10 @@ class Siege:
 
     def connect(self) -> None:
         """All accounts; the first of them send, two letters each."""
-        boxes = [Box(server.host, server.port, f"drip{n}", PASSWORD, None) for n, server in enumerate(self.mailboxes)]
+        boxes = [
+            Box(server.host, server.port, f"drip{n}", PASSWORD, self.instance.home)
+            for n, server in enumerate(self.mailboxes)
+        ]
         self.accounts = self.instance.connect(boxes, slug=self.slug)
         for account, server in zip(self.accounts, self.submissions, strict=False):
             self.driver("sends_through", self.slug, account, server.host, server.port)
@@ -202,7 +208,9 @@ class Programs:
             stdout=self._log,
             stderr=subprocess.STDOUT,
         )
-        ready = wait_until(lambda: "Mailhub is ready" in self.words() or self._process.poll() is not None, 240)
+        ready = wait_until(
+            lambda: "Mailhub is ready" in self.words() or self._process.poll() is not None, 240
+        )
         if not ready or self._process.poll() is not None:
             raise RuntimeError(f"the instance does not start:\n{self.words()}")
 
@@ -248,23 +256,30 @@ def run(plan: Plan, folder: Path) -> dict[str, Any]:
             stack.enter_context(DrippingSubmission(f"127.0.2.{1 + number}", is_silent=number % 2 == 1))
             for number in range(plan.submissions)
         ]
-        mailbox = stack.enter_context(MailboxServer([b"Subject: one\r\n\r\n"], username="ada", password=PASSWORD))
+        mailbox = stack.enter_context(
+            MailboxServer([b"Subject: one\r\n\r\n"], username="ada", password=PASSWORD)
+        )
         submission = stack.enter_context(SubmissionServer(username="box", password=PASSWORD))
         servers = [*mailboxes, *submissions, mailbox, submission]
         (folder / "home").mkdir(mode=0o755)
         instance = Instance(
             folder / "home", reachable=[server.entry for server in servers], ca_file=make_ca(folder).ca_file
         )
+        instance.environ |= plan.environ
         stack.callback(instance.stop)
         instance.start()
         slugs = [instance.found(name) for name in ("Siege", "Besieged")]
-        instance.execute("UPDATE accounts_organization SET mail_account_limit = 1000, recipients_limit = 100000")
+        instance.execute(
+            "UPDATE accounts_organization SET mail_account_limit = 1000, recipients_limit = 100000"
+        )
         programs = Programs(instance)
         stack.callback(programs.stop)
         driver, hostile_driver = Driver(instance), Driver(instance)
         stack.callback(driver.stop)
         stack.callback(hostile_driver.stop)
-        (account,) = instance.connect([Box(mailbox.host, mailbox.port, "ada", PASSWORD, None)], slug=slugs[1])
+        (account,) = instance.connect(
+            [Box(mailbox.host, mailbox.port, "ada", PASSWORD, folder)], slug=slugs[1]
+        )
         driver("sends_through", slugs[1], account, submission.host, submission.port)
         siege = Siege(plan, instance, slugs[0], hostile_driver, mailboxes, submissions)
         besieged = Besieged(slugs[1], account, driver, mailbox, submission)
@@ -284,7 +299,7 @@ def _hold(plan: Plan, siege: Siege, besieged: Besieged) -> None:
             besieged.sample()
             if time.monotonic() >= end:
                 return
-            time.sleep(1)
+            time.sleep(max(1.0, plan.seconds / SAMPLES))
     finally:
         stop.set()
         thread.join()
@@ -292,7 +307,11 @@ def _hold(plan: Plan, siege: Siege, besieged: Besieged) -> None:
 
 def _verdict(siege: Siege, besieged: Besieged, memory: dict[str, float]) -> dict[str, Any]:
     waits = {
-        name: {"wanted": WANTED[name], "worst": round(max(each), 2), "median": round(statistics.median(each), 2)}
+        name: {
+            "wanted": WANTED[name],
+            "worst": round(max(each), 2),
+            "median": round(statistics.median(each), 2),
+        }
         for name, each in besieged.waits.items()
     }
     missed = [name for name, each in waits.items() if each["worst"] >= each["wanted"]]
@@ -309,7 +328,9 @@ def _verdict(siege: Siege, besieged: Besieged, memory: dict[str, float]) -> dict
 
 def main() -> None:
     """See the module's first lines."""
-    parser = argparse.ArgumentParser(description="Let one organization's servers drip, and time another one's work.")
+    parser = argparse.ArgumentParser(
+        description="Let one organization's servers drip, and time another one's work."
+    )
     parser.add_argument("--seconds", type=float, default=90)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mailhub-siege-") as name:

@@ -32,14 +32,11 @@ from sending.outbox import outbox  # noqa: E402
 def sends_through(slug: str, account: int, host: str, port: int) -> None:
     """The account sends through this server, as after a passed test."""
     organization = _membership(slug).organization_id
-    fields = {"host": host, "port": port, "encryption": "plain", "login": "own", "username": "box"}
+    login = {"login": "own", "username": "box", "password": "secret"}
+    server = {"host": host, "port": port, "encryption": "plain", "tested_at": timezone.now()}
     with tenancy.scope(organization):
         Identity.objects.filter(account=account).update(is_login=True)
-        server = OutgoingServer(
-            account_id=account, organization_id=organization, password="", tested_at=timezone.now(), **fields
-        )
-        server.password = "secret"
-        server.save()
+        OutgoingServer.objects.create(account_id=account, organization_id=organization, **server, **login)
 
 
 def fetch_now(slug: str, account: int) -> bool:

@@ -65,7 +65,13 @@ class DrippingSubmission(Dripping):
         """Until the final dot."""
         peer.send(b"220 ready\r\n")
         while (verb := peer.read_line()[:4].upper()) != b"DATA":
-            peer.send(b"250-here\r\n250 AUTH PLAIN\r\n" if verb == b"EHLO" else b"235 ok\r\n" if verb == b"AUTH" else b"250 ok\r\n")
+            peer.send(
+                b"250-here\r\n250 AUTH PLAIN\r\n"
+                if verb == b"EHLO"
+                else b"235 ok\r\n"
+                if verb == b"AUTH"
+                else b"250 ok\r\n"
+            )
         peer.send(b"354 go\r\n")
         while peer.read_line() != b".":
             pass

@@ -49,6 +49,7 @@ LEASE_SECONDS = 8  # a killed worker's accounts are free after these, instead of
 CONNECTIONS = 12  # that the server takes at a time
 RECLAIM_SECONDS = 30  # an expired lease must be taken over by then, also while workers are being killed
 REST_SECONDS = 180
+QUEUES = "fetch,fetch_slow,send,probe,mail,ticks,work"
 
 
 @dataclass(frozen=True)
@@ -175,9 +176,7 @@ class Staff:
         return (self._instance.home / "programs.log").read_text(errors="replace")[-3000:]
 
     def _worker(self, number: int) -> subprocess.Popen[bytes]:
-        words = (
-            f"worker --pool threads -c 6 -Q fetch,fetch_slow,send,work -n soak{number}@%h --loglevel warning"
-        )
+        words = f"worker --pool threads -c 6 -Q {QUEUES} -n soak{number}@%h --loglevel warning"
         return self._celery(*words.split(), "--without-gossip", "--without-mingle")
 
     def _celery(self, *arguments: str) -> subprocess.Popen[bytes]:

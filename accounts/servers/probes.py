@@ -152,7 +152,10 @@ def run(kind: str, probe_id: str, check: Callable[[dict[str, Any], OnStep], dict
 
 
 def _run(
-    kind: str, probe_id: str, check: Callable[[dict[str, Any], OnStep], dict[str, int]], settings: dict[str, Any]
+    kind: str,
+    probe_id: str,
+    check: Callable[[dict[str, Any], OnStep], dict[str, int]],
+    settings: dict[str, Any],
 ) -> None:
     probe, started = Probe(state="running"), time.monotonic()
     write(kind, probe_id, probe)

@@ -193,9 +193,7 @@ def claim_next(server: str, organization_id: int) -> Claim | None:
     server is down, the next one of any server, chosen as by the tick. None when nobody waits.
     """
     with connection.cursor() as cursor:
-        cursor.execute(
-            _CLAIM_NEXT, {"server": server, "organization": organization_id, **seats.threads()}
-        )
+        cursor.execute(_CLAIM_NEXT, {"server": server, "organization": organization_id, **seats.threads()})
         if row := cursor.fetchone():
             return Claim(*row)
         cursor.execute(_IS_ANY_DUE)

@@ -136,7 +136,9 @@ def test_a_reply_that_has_begun_must_be_whole_soon(connect):
 def test_the_next_reply_may_take_its_time_again(connect):
     clocks = Clocks(connect=PATIENCE, command=PATIENCE, session=PATIENCE, rest=0.3)
     again = threading.Event()
-    with ScriptedServer([send(b"1"), expect(b"go"), lambda peer: again.wait(0.5), send(b"2"), stall()]) as server:
+    with ScriptedServer(
+        [send(b"1"), expect(b"go"), lambda peer: again.wait(0.5), send(b"2"), stall()]
+    ) as server:
         transport = connect(server, clocks)
         transport.begin_reply(PATIENCE)
         assert bytes(transport.receive()) == b"1"

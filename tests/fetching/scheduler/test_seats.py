@@ -88,7 +88,8 @@ def test_what_fetch_now_could_not_start_is_the_next_of_its_organization(hostile,
 
 def test_fetch_now_counts_the_seats_of_the_server(acme, alice):
     accounts = [
-        factories.connect(acme, alice, username=f"box-{number}", host="pop.post.example") for number in range(5)
+        factories.connect(acme, alice, username=f"box-{number}", host="pop.post.example")
+        for number in range(5)
     ]
     change(accounts, is_slow=False)
     assert [now(account) is not None for account in accounts] == [True] * 4 + [False]
@@ -96,7 +97,8 @@ def test_fetch_now_counts_the_seats_of_the_server(acme, alice):
 
 def test_fetch_now_keeps_half_of_a_servers_seats_for_quick_sessions(acme, alice):
     accounts = [
-        factories.connect(acme, alice, username=f"box-{number}", host="pop.post.example") for number in range(4)
+        factories.connect(acme, alice, username=f"box-{number}", host="pop.post.example")
+        for number in range(4)
     ]
     assert [now(account) is not None for account in accounts] == [True, True, False, False]
 
@@ -110,7 +112,9 @@ def test_a_session_that_goes_on_with_the_next_account_counts_seats(hostile, acme
     assert following is not None, "an account at another server goes on in its place"
     assert held(acme) == QUARTER
     theirs = next(claim for claim in running if claim.organization_id == umbrella.pk)
-    assert outcomes.succeed(theirs, hand_over=True) is None, "its seat is not for the organization that has enough"
+    assert outcomes.succeed(theirs, hand_over=True) is None, (
+        "its seat is not for the organization that has enough"
+    )
     assert held(acme) == QUARTER
 
 
@@ -119,7 +123,8 @@ def test_the_last_thread_goes_to_whoever_has_none_instead_of_being_handed_on(
 ):
     settings.MAILHUB_FETCH_THREADS = 1
     accounts = [
-        factories.connect(acme, alice, username=f"box-{number}", host="pop.post.example") for number in range(3)
+        factories.connect(acme, alice, username=f"box-{number}", host="pop.post.example")
+        for number in range(3)
     ]
     change(accounts, is_slow=False, next_run_at=Now() - timedelta(hours=1))
     (running,) = claims.claim_due(10)
