@@ -318,11 +318,6 @@ FAILURES: dict[str, Failure] = {
         _("This server has been tested often in a short time."),
         _("Wait a little before the next test."),
     ),
-    "tests_running": _temporary(
-        ErrorClass.DELAY,
-        _("Several connection tests are running at the moment."),
-        _("Wait until one of them has ended, then test again."),
-    ),
     # Busy, not connection: fifty faults of ours in a row must not disable anybody's account.
     "internal": _temporary(
         ErrorClass.BUSY,

@@ -85,7 +85,7 @@ def _take_places(organization_id: int, probe_id: str) -> list[str]:
         key = next((key for key in keys if cache.add(key, probe_id, PLACE_SECONDS)), None)
         if key is None:
             _leave(taken, probe_id)
-            raise MailError("tests_running")
+            raise MailError("too_many_tests")
         taken.append(key)
     return taken
 

@@ -186,6 +186,13 @@ claimed AS ({_TAKE})
 SELECT * FROM claimed"""
 
 
+def is_mailbox_open(state: FetchState) -> bool:
+    """Whether another account, of whatever organization, is fetching the same remote mailbox now (A17)."""
+    with tenancy.system():
+        twins = FetchState.objects.filter(mailbox=state.mailbox, lease_until__gt=Now())
+        return twins.exclude(pk=state.pk).exists()
+
+
 def claim_next(server: str, organization_id: int) -> Claim | None:
     """Claim the next due account of a server, in the transaction that has just freed a seat there.
 

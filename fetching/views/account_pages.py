@@ -57,9 +57,9 @@ def why_not_now(account: MailAccount) -> str:
         return _("Your provider allows the next fetch at %(when)s.") % {
             "when": date_and_time(state.not_before)
         }
-    if state.is_due:
-        return _("All connections are in use. “%(name)s” is next: its fetch starts by itself.") % name
-    return _("Another account is fetching this mailbox at the moment. Try again in a minute.")
+    if claims.is_mailbox_open(state):
+        return _("Another account is fetching this mailbox at the moment. Try again in a minute.")
+    return _("All connections are in use. “%(name)s” is next: its fetch starts by itself.") % name
 
 
 def back(request: MemberRequest) -> HttpResponse:

@@ -48,7 +48,6 @@ CODES = [
     "password_unencodable",
     "storage_full",
     "too_many_tests",
-    "tests_running",
     "internal",
     "not_smtp",
     "encryption_needed",

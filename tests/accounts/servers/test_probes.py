@@ -31,7 +31,7 @@ def other(umbrella, charlie):
 def test_an_organization_runs_so_many_tests_at_a_time_and_others_still_can(member, other):
     for number in range(probes.AT_ONCE["organization"]):
         start(member, number)
-    with pytest.raises(MailError, match="tests_running"):
+    with pytest.raises(MailError, match="too_many_tests"):
         start(member, 99)
     assert start(other)
 
@@ -39,7 +39,7 @@ def test_an_organization_runs_so_many_tests_at_a_time_and_others_still_can(membe
 def test_everybody_together_leaves_threads_free(member, other, monkeypatch):
     monkeypatch.setitem(probes.AT_ONCE, "everybody", 1)
     first = start(member)
-    with pytest.raises(MailError, match="tests_running"):
+    with pytest.raises(MailError, match="too_many_tests"):
         start(other)
     probes.run(KIND, first, lambda settings, note: {})
     assert start(other), "also what was refused has left its place"
