@@ -22,7 +22,7 @@ from accounts.models import MailAccount, Membership  # noqa: E402
 from accounts.servers.failures import MailError  # noqa: E402
 from fetching import tasks as fetch_tasks  # noqa: E402
 from fetching.connect import probe as fetch_probe  # noqa: E402
-from fetching.views.shared import start_fetch  # noqa: E402
+from fetching.views.account_pages import start_fetch  # noqa: E402
 from sending import tasks as send_tasks  # noqa: E402
 from sending.message.build import Address, Letter  # noqa: E402
 from sending.models import Identity, OutgoingServer  # noqa: E402

@@ -1,4 +1,4 @@
-"""One organization takes no more than its share of the threads, however its fetches are ordered (ADR 10)."""
+"""One organization takes no more than its share of the threads, however its fetches are ordered (ADR 11)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from accounts.models import Organization
 from accounts.servers.failures import MailError
 from fetching.models import FetchState
 from fetching.scheduler import claims, outcomes
-from fetching.views import shared
+from fetching.views import account_pages
 from tests import factories
 
 QUARTER, HALF = 8, 16  # of 32 threads
@@ -79,9 +79,9 @@ def test_fetch_now_counts_seats_like_the_clock(hostile, other, acme):
 
 def test_what_fetch_now_could_not_start_is_the_next_of_its_organization(hostile, other, acme, umbrella):
     running = [now(account) for account in hostile[:QUARTER]]
-    assert shared.start_fetch(hostile[-1]) is False
+    assert account_pages.start_fetch(hostile[-1]) is False
     with tenancy.scope(acme.pk):
-        assert "is next" in shared.why_not_now(hostile[-1])
+        assert "is next" in account_pages.why_not_now(hostile[-1])
     outcomes.succeed(running[0])
     assert hostile[-1].pk in {claim.account_id for claim in claims.claim_due(500)}
 

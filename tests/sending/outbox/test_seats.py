@@ -1,4 +1,4 @@
-"""One organization takes no more than its share of the threads that send (ADR 10)."""
+"""One organization takes no more than its share of the threads that send (ADR 11)."""
 
 from __future__ import annotations
 
