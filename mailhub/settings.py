@@ -50,7 +50,7 @@ MAILHUB_SIGNUP_OPEN = env.bool("MAILHUB_SIGNUP_OPEN", default=True)
 # The demo mailbox that visitors are invited to connect, as JSON; set by `manage.py up` while the demo runs.
 MAILHUB_DEMO_MAILBOX = env.json("MAILHUB_DEMO_MAILBOX", default=None)
 
-# Threads of all workers together, against which claims are counted (docs/adr/0011): sessions at a time, and besides
+# Threads of all workers together, against which claims are counted (docs/adr/0012): sessions at a time, and besides
 # them those that have turned out to be slow.
 MAILHUB_FETCH_THREADS = env.int("MAILHUB_FETCH_THREADS", default=32)
 MAILHUB_FETCH_SLOW_THREADS = env.int("MAILHUB_FETCH_SLOW_THREADS", default=8)

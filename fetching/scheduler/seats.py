@@ -1,4 +1,4 @@
-"""How many sessions there may be at a time, as SQL: of an organization and of all together (ADR 11).
+"""How many sessions there may be at a time, as SQL: of an organization and of all together (ADR 12).
 
 Seats are counted where claims are taken, in the database, because a queue knows neither whose a task is nor how long
 it will take. A session that has lasted for SLOW_SECONDS counts as slow from then on: first it takes one of the seats

@@ -30,7 +30,7 @@ HEARTBEAT_SECONDS: Final = 15
 # Messages at a time that go to one server, over all organizations; Mailhub's relay counts as one server.
 SEATS: Final = 4
 # Of the threads an organization gets a quarter while others are there, half of them while nobody else is. A session
-# that has lasted for SLOW_SECONDS takes one of those kept for slow ones, as long as there are any (ADR 11).
+# that has lasted for SLOW_SECONDS takes one of those kept for slow ones, as long as there are any (ADR 12).
 SHARED: Final = 4
 ALONE: Final = 2
 SLOW_SECONDS: Final = 60

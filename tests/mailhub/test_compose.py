@@ -273,7 +273,7 @@ def test_every_queue_has_a_worker(compose: dict[str, Any]) -> None:
 
 
 def test_there_are_threads_for_all_sessions_that_may_be_claimed(compose: dict[str, Any]) -> None:
-    """Also for those that turn out to be slow while they last (docs/adr/0011)."""
+    """Also for those that turn out to be slow while they last (docs/adr/0012)."""
     environ = {
         name: int(value) for name, value in compose["x-app"]["environment"].items() if "THREADS" in name
     }

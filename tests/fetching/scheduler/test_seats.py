@@ -1,4 +1,4 @@
-"""One organization takes no more than its share of the threads, however its fetches are ordered (ADR 11)."""
+"""One organization takes no more than its share of the threads, however its fetches are ordered (ADR 12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One organization takes no more than its share of the threads that send (ADR 11)."""
+"""One organization takes no more than its share of the threads that send (ADR 12)."""
 
 from __future__ import annotations
 
