@@ -183,6 +183,8 @@ CELERY_TASK_ROUTES = {
     # A person waits for these: tests of a server's settings, and what Mailhub itself writes.
     "fetching.tasks.probe": {"queue": "probe"},
     "sending.tasks.probe": {"queue": "probe"},
+    "accounts.tasks.mail_invitation": {"queue": "mail"},
+    "accounts.tasks.mail_invitations": {"queue": "mail"},
     "fetching.tasks.tell_owner": {"queue": "mail"},
     "sending.tasks.tell_owner": {"queue": "mail"},
     "sending.tasks.send_code": {"queue": "mail"},
