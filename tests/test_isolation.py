@@ -56,7 +56,7 @@ SYSTEM_CALLERS = {
     "sending/outbox/owner_notices.py": "whose owners have something to hear, of all",
     "sending/outbox/retention.py": "what was taken back, and drafts nobody wrote into, are forgotten, of all",
     "sending/new_mail_checks.py": "new mail that nobody has looked at yet, of all",
-    "sending/migrations/0003_outbox.py": "what was kept twice is forgotten, of all",
+    "sending/migrations/0005_new_mail_checks.py": "what was kept twice is forgotten, of all",
     "fetching/status/owner_notices.py": "whose owners have something to hear, of all",
     "sending/vacation/replies.py": "who had an away reply is forgotten, of all",
     "mailhub/management/commands/rotate_keys.py": "secrets of all are put under the newest key",

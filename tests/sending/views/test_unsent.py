@@ -9,7 +9,7 @@ from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import members, tenancy, unsent
+from accounts import members, removal, tenancy, unsent
 from accounts.models import MailAccount, Membership
 from sending import tasks
 from sending.models import Draft, OutgoingMessage

@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0001_initial'),
-        ('sending', '0002_unused_choices'),
+        ('sending', '0004_claimed_at'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0002_rename_hue'),
+        ('accounts', '0004_invitation_mail'),
     ]
 
     operations = [

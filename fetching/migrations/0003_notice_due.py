@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0001_initial'),
-        ('fetching', '0001_initial'),
+        ('fetching', '0002_retry_and_lockstep'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("sending", "0003_engine")]
+    dependencies = [('sending', '0003_has_begun')]
 
     operations = [
         migrations.AddField("outgoingmessage", "claimed_at", models.DateTimeField(null=True)),

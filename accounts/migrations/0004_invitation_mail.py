@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0002_rename_hue'),
+        ('accounts', '0003_system_mail'),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0002_rename_hue'),
-        ('quotas', '0002_unused_choices'),
+        ('quotas', '0003_validators'),
     ]
 
     operations = [

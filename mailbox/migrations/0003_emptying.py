@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0003_locks'),
+        ('accounts', '0005_removal'),
         ('mailbox', '0002_rename_hue'),
     ]
 

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('accounts', '0002_rename_hue'),
         ('mailbox', '0002_rename_hue'),
-        ('sending', '0002_unused_choices'),
+        ('sending', '0005_new_mail_checks'),
     ]
 
     operations = [

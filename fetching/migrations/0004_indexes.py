@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0002_rename_hue'),
-        ('fetching', '0001_initial'),
+        ('fetching', '0003_notice_due'),
     ]
 
     operations = [
