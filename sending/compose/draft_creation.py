@@ -69,7 +69,7 @@ def create_draft(
         carried = _carried(raw, kind)
         quote, is_cut = _quote(parsed, read_body(raw), kind, {image.content_id for image in carried.images})
         if kind != Kind.FORWARD or not is_cut:
-            files = [*carried.images, *carried.attachments]
+            files: list[Attachment | InlineImage] = [*carried.images, *carried.attachments]
             return replace(_begin(account, identity, kind, values | quote, files), people=people)
     begun = _begin(account, identity, kind, values, [reply_rules.as_attachment(raw, parsed.subject)])
     return replace(begun, people=people, is_whole=not as_file)

@@ -13,13 +13,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts import locks
 from accounts.models import Membership
 from sending.compose.signatures import HTML_LIMIT, clean_html, clean_text
 from sending.message import header_encoding, placeholders
 from sending.message.format_flowed import text_of_html
 from sending.message.placeholders import PlaceholderError, Values
 from sending.models import Draft, DraftFile, MessageTemplate, TemplateFile
-from sending.outbox import limits
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -124,7 +124,7 @@ def save(
     found = _cleaned(values)
     with transaction.atomic():
         # Those that are made at the same moment are counted one after the other.
-        limits.lock(membership.organization_id)
+        locks.organization(membership.organization_id)
         if template is None and MessageTemplate.objects.filter(owner=membership.user).count() >= LIMIT:
             raise TemplateError(
                 "name", gettext_lazy("You have as many templates as you can have. Delete one first.")
@@ -146,7 +146,7 @@ def add_file(template: MessageTemplate, *, filename: str, content_type: str, dat
     name = f"{stem[: 200 - len(ending)]}{dot}{ending}" if stem and len(ending) < 20 else name[:200]
     with transaction.atomic():
         # The organization, because files of all templates of a person are counted together.
-        limits.lock(template.organization_id)
+        locks.organization(template.organization_id)
         _check_sizes(template, template.files.all(), len(data))
         return TemplateFile.objects.create(
             organization_id=template.organization_id,
