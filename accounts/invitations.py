@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
 
 from allauth.account.adapter import get_adapter
-from django.db.models import F
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -20,12 +18,9 @@ SESSION_KEY = "invitation"
 # The organization a person works in, for pages that are not below its address.
 ORGANIZATION_KEY = "organization"
 
-# The pause after a mail that failed: twice the last one each time, an hour at most.
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=2), timedelta(hours=1)
-
 
 def due() -> list[tuple[int, int]]:
-    """Organization and id of each open invitation whose mail was not sent: its task was lost, or it failed."""
+    """Organization and id of each open invitation whose mail was not queued: its task was lost."""
     now = timezone.now()
     with tenancy.system():
         rows = Invitation.objects.filter(mail_due_at__lte=now, accepted_at=None, expires_at__gt=now)
@@ -33,9 +28,10 @@ def due() -> list[tuple[int, int]]:
 
 
 def send_mail(organization_id: int, invitation_id: int) -> bool:
-    """Mail the invitation if that is due; whether it was. Safe to run twice.
+    """Queue the invitation's mail if that is due; whether it was. Safe to run twice.
 
-    The claim comes first, so that a task that dies is repeated after a pause, with a new key and link.
+    The key, the mail that holds it and that it is no longer due are written together; from then on the mail is tried
+    again by itself (`accounts.system_mail`).
     """
     with tenancy.scope(organization_id):
         now = timezone.now()
@@ -48,17 +44,8 @@ def send_mail(organization_id: int, invitation_id: int) -> bool:
         )
         if found is None:
             return False
-        pause = min(FIRST_PAUSE * 2 ** min(found.mail_failures, 10), LONGEST_PAUSE)
-        rows.update(mail_due_at=now + pause, mail_failures=F("mail_failures") + 1)
-        key = services.make_invitation_key(found)
-    try:
-        mail.invitation(found, key)
-    except OSError as error:  # smtplib's errors are of this kind
-        # Without its words, which may hold the address.
-        logger.warning("the mail of invitation %s failed: %s", found.pk, type(error).__name__)
-        return False
-    with tenancy.scope(organization_id):
-        rows.filter(key_hash=found.key_hash).update(mail_due_at=None, mail_failures=0)
+        mail.invitation(found, services.make_invitation_key(found))
+        rows.update(mail_due_at=None)
     return True
 
 

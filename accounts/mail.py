@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def invitation(found: Invitation, key: str) -> None:
-    """The link that lets somebody in; the row with its organization and inviter, outside any transaction."""
+    """The link that lets somebody in; the row with its organization and inviter."""
     reader = User.objects.filter(email=found.email).first()
     inviter, organization = found.invited_by, _unlinked(found.organization.name)
     # Who has not said what they read probably reads what the inviter reads.

@@ -175,6 +175,11 @@ CELERY_TASK_ROUTES = {
     # A worker of their own, so that no slow work delays them.
     "fetching.tasks.dispatch": {"queue": "ticks"},
     "sending.tasks.dispatch": {"queue": "ticks"},
+    "fetching.tasks.sweep": {"queue": "ticks"},
+    "sending.tasks.sweep": {"queue": "ticks"},
+    "accounts.tasks.dispatch_mail": {"queue": "ticks"},
+    "accounts.tasks.resume_removals": {"queue": "ticks"},
+    "mailbox.tasks.resume_emptying": {"queue": "ticks"},
     "fetching.tasks.fetch_account": {"queue": "fetch"},
     "fetching.tasks.fetch_slow_account": {"queue": "fetch_slow"},
     # A queue of its own, so that a message a person has sent waits behind nothing that is fetched.
@@ -183,6 +188,7 @@ CELERY_TASK_ROUTES = {
     # A person waits for these: tests of a server's settings, and what Mailhub itself writes.
     "fetching.tasks.probe": {"queue": "probe"},
     "sending.tasks.probe": {"queue": "probe"},
+    "accounts.tasks.send_mail": {"queue": "mail"},
     "accounts.tasks.mail_invitation": {"queue": "mail"},
     "accounts.tasks.mail_invitations": {"queue": "mail"},
     "fetching.tasks.tell_owner": {"queue": "mail"},

@@ -84,8 +84,15 @@ def django_db_setup(_as_owner, django_db_setup, django_db_blocker) -> Iterator[N
     runtime, owner = environ.Env().db("DATABASE_URL"), dict(connection.settings_dict)
     with django_db_blocker.unblock():
         with connection.cursor() as cursor:
-            # What the test runner needs beyond the rights of production: emptying tables between tests, and ANALYZE.
-            cursor.execute(f"GRANT TRUNCATE, MAINTAIN ON ALL TABLES IN SCHEMA public TO {runtime['USER']}")
+            # What tests need beyond the rights of production: emptying tables, ANALYZE, triggers that fail on purpose,
+            # numbers set ahead; and a schema of their own for what they make.
+            for statement in (
+                "GRANT TRUNCATE, MAINTAIN, TRIGGER ON ALL TABLES IN SCHEMA public TO {}",
+                "GRANT UPDATE ON ALL SEQUENCES IN SCHEMA public TO {}",
+                "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT TRUNCATE, MAINTAIN, TRIGGER ON TABLES TO {}",
+                "CREATE SCHEMA scratch AUTHORIZATION {}",
+            ):
+                cursor.execute(statement.format(runtime["USER"]))
         connection.close()
         connection.settings_dict.update(USER=runtime["USER"], PASSWORD=runtime["PASSWORD"])
     yield

@@ -286,12 +286,12 @@ def run(plan: Plan, folder: Path) -> Verdict:
 
 def _shorten(instance: Instance) -> None:
     """Let no lease be longer than LEASE_SECONDS, whoever writes it, and let the server take more at a time."""
-    instance.execute(
+    instance.maintain(
         "CREATE FUNCTION soak_lease() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
         " NEW.lease_until := least(NEW.lease_until,"
         f" statement_timestamp() + make_interval(secs => {LEASE_SECONDS})); RETURN NEW; END $$"
     )
-    instance.execute(
+    instance.maintain(
         "CREATE TRIGGER soak_lease BEFORE UPDATE ON fetching_fetchstate"
         " FOR EACH ROW WHEN (NEW.lease_until IS NOT NULL) EXECUTE FUNCTION soak_lease()"
     )

@@ -24,11 +24,6 @@ class Migration(migrations.Migration):
             name='mail_due_at',
             field=models.DateTimeField(blank=True, default=django.utils.timezone.now, editable=False, null=True),
         ),
-        migrations.AddField(
-            model_name='invitation',
-            name='mail_failures',
-            field=models.PositiveSmallIntegerField(default=0, editable=False),
-        ),
         migrations.AlterField(
             model_name='invitation',
             name='key_hash',

@@ -165,7 +165,6 @@ class Invitation(TenantModel):
     accepted_at = models.DateTimeField(null=True, blank=True, editable=False)
     # When its mail is to be sent, or sent again after a failure; None once it was.
     mail_due_at = models.DateTimeField(null=True, blank=True, editable=False, default=timezone.now)
-    mail_failures = models.PositiveSmallIntegerField(default=0, editable=False)
 
     class Meta:
         verbose_name = _("invitation")

@@ -173,6 +173,8 @@ def vault():
 
 @pytest.fixture
 def stored(vault, db):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL search_path = scratch, public")
     with connection.schema_editor() as editor:
         editor.create_model(vault)
     vault.objects.create(name="one", password=SECRET)

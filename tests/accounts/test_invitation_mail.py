@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
@@ -11,8 +9,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import invitations, limits, services, tasks, tenancy
-from accounts.models import Invitation, Membership, Organization, Role
+from accounts import invitations, limits, services, system_mail, tasks, tenancy
+from accounts.models import Invitation, Membership, Organization, Role, SystemMail
 from tests import factories
 from tests.conftest import signed_in
 
@@ -77,16 +75,13 @@ def test_a_failed_mail_is_tried_again_later_with_a_link_that_works(acme, alice, 
     row = ordered(acme, alice)
     tasks.mail_invitation(acme.pk, row.pk)
     assert NEW not in caplog.text
-    waiting = again(row)
-    assert waiting.mail_failures == 1
-    assert waiting.mail_due_at > timezone.now()
-    assert invitations.due() == [], "not at once again"
+    assert invitations.due() == [], "the mail itself is tried again"
+    waiting = SystemMail.objects.get()
     settings.EMAIL_BACKEND = working
-    change(row, mail_due_at=timezone.now())
-    assert invitations.due() == [(acme.pk, row.pk)]
-    tasks.mail_invitation(acme.pk, row.pk)
+    SystemMail.objects.update(due_at=timezone.now())
+    assert system_mail.send(waiting.pk)
     assert Client().get(link()).status_code == 200
-    assert again(row).mail_due_at is None
+    assert not SystemMail.objects.exists()
 
 
 def test_a_worker_that_dies_while_sending_is_repeated(acme, alice, monkeypatch):
@@ -101,16 +96,6 @@ def test_a_worker_that_dies_while_sending_is_repeated(acme, alice, monkeypatch):
     change(row, mail_due_at=timezone.now())
     tasks.mail_invitation(acme.pk, row.pk)
     assert len(mail.outbox) == 1
-
-
-def test_pauses_grow_to_an_hour(acme, alice, settings):
-    settings.EMAIL_BACKEND = f"{__name__}.Away"
-    row = ordered(acme, alice)
-    for failures, pause in ((0, 2), (1, 4), (30, 60)):
-        now = timezone.now()
-        change(row, mail_due_at=now, mail_failures=failures)
-        tasks.mail_invitation(acme.pk, row.pk)
-        assert timedelta(0) <= again(row).mail_due_at - now - timedelta(minutes=pause) < timedelta(minutes=1)
 
 
 def test_withdrawn_expired_and_accepted_ones_are_not_mailed(acme, alice, bob):
@@ -131,13 +116,6 @@ def test_the_key_waits_nowhere(acme, alice):
     tasks.mail_invitation(acme.pk, row.pk)
     key = link().rstrip("/").rsplit("/", 1)[1]
     assert again(row).key_hash == Invitation.hash_key(key) != before
-
-
-def test_people_see_that_mail_does_not_get_through(as_alice, acme, alice):
-    row = ordered(acme, alice)
-    assert b"Mail not sent yet" not in as_alice.get(reverse("people", args=["acme"])).content
-    change(row, mail_failures=2)
-    assert b"Mail not sent yet" in as_alice.get(reverse("people", args=["acme"])).content
 
 
 # ── No relay ────────────────────────────────────────────────────────────────

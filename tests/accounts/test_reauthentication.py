@@ -58,7 +58,7 @@ ACTS = {
 def state(acme) -> tuple:
     with tenancy.scope(acme.pk):
         roles = sorted(Membership.objects.values_list("user__email", "role"))
-        accounts = list(MailAccount.objects.values_list("email", flat=True))
+        accounts = list(MailAccount.objects.filter(removing_until=None).values_list("email", flat=True))
     return roles, accounts, sorted(EmailAddress.objects.values_list("email", flat=True))
 
 

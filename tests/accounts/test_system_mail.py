@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts import mail, system_mail, tasks
-from accounts.models import SystemMail
+from accounts.models import Invitation, SystemMail
 
 pytestmark = pytest.mark.django_db
 
@@ -144,15 +144,19 @@ def test_what_is_of_no_use_any_more_is_dropped_and_that_is_logged(ordered, caplo
     assert f"mail {row.pk} of Mailhub's own was dropped" in caplog.text
 
 
+def invited(acme, alice) -> Invitation:
+    return Invitation(organization=acme, email="nadia@acme.example", invited_by=alice)
+
+
 def test_a_code_is_of_no_use_after_its_minutes_an_invitation_after_its_days(acme, alice):
     mail.address_code(alice, "Acme", "acme", "shop@acme.example", "123456", minutes=30, language="en")
-    mail.invitation(acme.pk, "Acme", alice, "nadia@acme.example", "KEY")
+    mail.invitation(invited(acme, alice), "KEY")
     spans = [row.good_until - row.created_at for row in SystemMail.objects.order_by("pk")]
     assert [round(span / timedelta(minutes=30)) for span in spans] == [1, 7 * 48]
 
 
 def test_its_text_is_not_readable_in_the_database(acme, alice):
-    mail.invitation(acme.pk, "Acme", alice, "nadia@acme.example", "SECRETKEY")
+    mail.invitation(invited(acme, alice), "SECRETKEY")
     with connection.cursor() as cursor:
         cursor.execute("SELECT row_to_json(m)::text FROM accounts_systemmail m")
         (found,) = cursor.fetchone()

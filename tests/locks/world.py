@@ -26,6 +26,7 @@ class MemorySource:
 
     current = login_delay = None
     out_of_time = False
+    window = (1, 0)
     can_top = has_uidl = True
     _numbers = count(1)
 

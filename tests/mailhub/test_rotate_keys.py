@@ -18,7 +18,7 @@ from sending.models import OutgoingServer
 from tests import factories
 
 NEW = f"k9:{Fernet.generate_key().decode()}"
-COLUMNS = {"accounts.mailaccount.password", "sending.outgoingserver.password"}
+COLUMNS = {"accounts.mailaccount.password", "accounts.systemmail.body", "sending.outgoingserver.password"}
 
 
 def rotate() -> dict:
@@ -66,6 +66,7 @@ def test_all_secrets_move_to_the_first_key(two, settings, monkeypatch, batch):
     assert answer["error"] is None
     assert answer["columns"] == {
         "accounts.mailaccount.password": {"seen": 2, "changed": 2, "unreadable": 0},
+        "accounts.systemmail.body": {"seen": 0, "changed": 0, "unreadable": 0},
         "sending.outgoingserver.password": {"seen": 1, "changed": 1, "unreadable": 0},
     }
     settings.MAILHUB_ENCRYPTION_KEYS = [NEW]

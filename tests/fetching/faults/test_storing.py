@@ -40,17 +40,17 @@ def broken(table: str, sqlstate: str, *, at_commit: bool = False):
     event = "UPDATE" if table == "fetching_remotemessage" else "INSERT"
     with connection.cursor() as cursor:
         cursor.execute(
-            "CREATE FUNCTION break_on_purpose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            "CREATE FUNCTION scratch.break_on_purpose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
             f" RAISE EXCEPTION 'on purpose' USING ERRCODE = '{sqlstate}'; END $$"
         )
         cursor.execute(
-            f"CREATE {when} {event} ON {table} {defer} FOR EACH ROW EXECUTE FUNCTION break_on_purpose()"
+            f"CREATE {when} {event} ON {table} {defer} FOR EACH ROW EXECUTE FUNCTION scratch.break_on_purpose()"
         )
     try:
         yield
     finally:
         with connection.cursor() as cursor:
-            cursor.execute("DROP FUNCTION break_on_purpose CASCADE")
+            cursor.execute("DROP FUNCTION scratch.break_on_purpose CASCADE")
 
 
 def rows(account: MailAccount) -> list[int]:

@@ -286,7 +286,7 @@ def test_a_test_is_its_owners_alone(started, acme, umbrella, as_bob, as_charlie)
     assert "too old" in as_charlie.get(other, headers=HTMX).text
 
 
-@pytest.mark.parametrize("odd", ["x" * 500, "a b", "a\x00b", "ü"])
+@pytest.mark.parametrize("odd", ["x" * 500, "a b", "ü"])
 def test_odd_ids_are_no_tests(acme, as_alice, odd):
     assert as_alice.get(CONNECT, {"test": odd}).status_code == 200
     assert as_alice.post(SAVE, {"test": odd}).status_code == 302

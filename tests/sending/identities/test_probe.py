@@ -270,7 +270,7 @@ def test_a_host_is_not_scanned_by_many_people_for_many_mailboxes(acme, alice, um
 
 def test_a_providers_host_is_not_closed_to_all_by_the_tests_of_some(member, monkeypatch):
     monkeypatch.setitem(probes.HOURLY, "host", 1)
-    for number in range(5):
+    for number in range(4):  # as many as run at a time
         send_probe.start(member, {**ADDRESS, "host": "smtp.gmail.com", "username": f"box-{number}"})
 
 

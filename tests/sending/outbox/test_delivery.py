@@ -250,7 +250,9 @@ def test_a_mended_password_for_fetching_sends_what_waits(ada, server):
         row = server_of(ada)
         row.login = "same"
         row.save(update_fields=["login"])
-        MailAccount.objects.filter(pk=ada.pk).update(username="ada@example.org", password="wrong")
+        account = MailAccount.objects.get(pk=ada.pk)
+        account.username, account.password = "ada@example.org", "wrong"
+        account.save(update_fields=["username", "password"])
     queue(ada)
     assert send(ada) == "queued"
     assert send(ada) == "nothing"

@@ -140,7 +140,7 @@ BAD = [
     "in\nfo@shop.example",
     "jürgen@shop.example",
     "\u212aim@shop.example",
-    "info@straße.example",
+    "info@stra\u200dße.example",
     '"a b"@shop.example',
     "info@[127.0.0.1]",
     "info@localhost",
@@ -329,7 +329,7 @@ def test_mail_that_only_lies_in_a_folder_is_told(as_alice, alias, settings):
 
 
 def test_an_address_that_cannot_get_a_code_says_so(acme, alice, as_alice, press, queued):
-    account = factories.connect(acme, alice, email="ada@straße.example")
+    account = factories.connect(acme, alice, email="ada@stra\u200dße.example")
     (own,) = identities_of(account)
     answer = press(as_alice, page_about(own, "code/"))
     assert queued == []

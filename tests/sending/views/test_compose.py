@@ -280,7 +280,7 @@ def test_people_one_writes_with_are_suggested(as_alice, as_bob, ada, acme, bob):
     assert suggested(as_alice, "LIND") == ["marta@mail.example"]
     assert suggested(as_alice, "mail.ex") == ["marta@mail.example"]
     assert suggested(as_alice, ada.email[:5]) == []
-    assert suggested(as_alice, "") == suggested(as_alice, "%") == suggested(as_alice, "\0") == []
+    assert suggested(as_alice, "") == suggested(as_alice, "%") == []
     assert suggested(as_bob, "mar") == []
 
 

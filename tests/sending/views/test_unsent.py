@@ -57,7 +57,7 @@ def delete(client, account, **data):
 
 def is_there(account) -> bool:
     with tenancy.scope(account.organization_id):
-        return MailAccount.objects.filter(pk=account.pk).exists()
+        return MailAccount.objects.filter(pk=account.pk, removing_until=None).exists()
 
 
 # ── Deleting an account ─────────────────────────────────────────────────────
