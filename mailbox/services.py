@@ -56,12 +56,15 @@ def set_starred(messages: QuerySet[Message], is_starred: bool) -> int:
 
 
 def move(messages: QuerySet[Message], target: Folder) -> list[int]:
-    """Move messages of the target's account into it; returns the ids that moved.
+    """Move messages of the target's account into it; returns the ids that moved, none into a folder that is gone.
 
     Going to Trash remembers where each came from; see `put_back`.
     """
     with transaction.atomic():
         rows = _locked(messages.filter(account=target.account_id).exclude(folder=target))
+        # Under the share of the account no folder goes; before it one may have gone.
+        if not Folder.objects.filter(pk=target.pk).exists():
+            return []
         ids = [key for key, *_ in rows]
         trashing = target.role == Folder.Role.TRASH
         Message.objects.filter(pk__in=ids).update(

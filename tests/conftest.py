@@ -90,7 +90,8 @@ def django_db_setup(_as_owner, django_db_setup, django_db_blocker) -> Iterator[N
                 "GRANT TRUNCATE, MAINTAIN, TRIGGER ON ALL TABLES IN SCHEMA public TO {}",
                 "GRANT UPDATE ON ALL SEQUENCES IN SCHEMA public TO {}",
                 "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT TRUNCATE, MAINTAIN, TRIGGER ON TABLES TO {}",
-                "CREATE SCHEMA scratch AUTHORIZATION {}",
+                "CREATE SCHEMA scratch",
+                "GRANT USAGE, CREATE ON SCHEMA scratch TO {}",
             ):
                 cursor.execute(statement.format(runtime["USER"]))
         connection.close()

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import QuerySet
 
 from accounts.models import MailAccount
 from accounts.unsent import Unsent, UnsentMail
-from mailbox.models import Message
 from sending.models import Draft, OutgoingMessage
 from sending.outbox import outbox
 from sending.outbox.outbox import TooLate
@@ -48,13 +47,3 @@ def send_now(accounts: Sequence[MailAccount]) -> list[OutgoingMessage]:
         outgoing.refresh_from_db(fields=["due_at"])
         sent.append(outgoing)
     return sent
-
-
-def forget_answered(account: MailAccount) -> None:
-    """Letters of an account that goes may have been answered from another one, which stays."""
-    theirs = Message.objects.filter(account=account)  # gone by now, or not yet
-    for rows, name in ((Draft.objects, "original"), (OutgoingMessage.objects, "answers")):
-        referring = rows.filter(account__owner=account.owner_id, **{f"{name}__isnull": False})
-        there = Exists(Message.objects.filter(pk=OuterRef(name)))
-        lost = referring.exclude(account=account).filter(~there | Q(**{f"{name}__in": theirs}))
-        lost.update(**{name: None})

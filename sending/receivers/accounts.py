@@ -52,8 +52,7 @@ def send_unsent(sender: type[MailAccount], accounts: Sequence[MailAccount], **kw
 
 @receiver(mail_account_deleting)
 def stop_sending(sender: type[MailAccount], account: MailAccount, **kwargs: Any) -> None:
-    """Nothing that waits in its outbox is taken up any more, and what stays does not refer to letters that go."""
+    """Nothing that waits in its outbox is taken up any more."""
     OutgoingServer.objects.filter(account=account, paused_since=None).update(
         paused_since=Now(), told_at=Now()
     )
-    unsent.forget_answered(account)

@@ -60,5 +60,5 @@ def test_r22_top_that_is_refused_for_now_is_that_messages_trouble(settings):
     with server, session(settings, server) as source:
         first, second, third = source.tops([1, 2, 3])
         assert (first.error, third.error) == (None, None)
-        assert second.error.code == "server_busy"
+        assert second.error.code == "message_withheld"
         assert source.quit()

@@ -6,6 +6,7 @@ import pytest
 
 from accounts import tenancy
 from sending.models import Identity
+from sending.outbox import outbox
 from sending.vacation.rules import Reason
 from tests import factories
 from tests.sending.outgoing import (
