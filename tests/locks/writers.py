@@ -260,7 +260,8 @@ def remove_account(world: World) -> None:
         whole = VacationReply.objects.filter(account__owner=world.membership.user_id).order_by("pk")
         account = world.chance.choice(list(whole.select_related("account"))).account
     with world.scope():
-        removal.remove(account, world.membership.user)
+        removal.start(account, world.membership.user)
+    removal.finish(account.organization_id, account.pk)
 
 
 # Those that lock the most; everybody meets these in each run of the tests.

@@ -163,6 +163,7 @@ def test_what_was_answered_from_another_account_does_not_keep_an_account(as_alic
     outgoing = queue(ada)
     change(outgoing, answers_id=letter)
     assert delete(as_alice, other).status_code == 302
+    removal.finish(acme.pk, other.pk)
     connection.check_constraints()
     with tenancy.scope(acme.pk):
         assert Draft.objects.get(pk=draft.pk).original_id is None
