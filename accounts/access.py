@@ -1,4 +1,4 @@
-"""The doors: a slug in the address becomes a membership or 404; a stranger never learns that something exists."""
+"""Access to an organization's pages: a slug becomes a membership or 404; a stranger never learns that it exists."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ P = ParamSpec("P")
 
 
 class MemberRequest(HttpRequest):
-    """A request that passed a door: inside its organization's scope, by one of its members."""
+    """A request that was let in: inside its organization's scope, by one of its members."""
 
     user: User
     membership: Membership
@@ -35,7 +35,7 @@ def number_in(text: str) -> int | None:
 def render(
     request: HttpRequest, template: str, context: Mapping[str, Any] | None = None, *, status: int = 200
 ) -> TemplateResponse:
-    """The page as the door renders it once the view is over; headers may be set until then."""
+    """The page, rendered once the view is over and committed; headers may be set until then."""
     return TemplateResponse(request, template, dict(context or {}), status=status)
 
 
@@ -50,7 +50,7 @@ def memberships_of(user: User) -> list[Membership]:
         )
 
 
-def _door(view: View[P], *, admin: bool) -> Callable[..., HttpResponseBase]:
+def _members_only(view: View[P], *, admin: bool) -> Callable[..., HttpResponseBase]:
     @wraps(view)
     def enter(request: Any, slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         organization = Organization.objects.filter(slug=slug).first()
@@ -76,9 +76,9 @@ def _door(view: View[P], *, admin: bool) -> Callable[..., HttpResponseBase]:
 
 def member(view: View[P]) -> Callable[..., HttpResponseBase]:
     """The view is for members of the organization named in the address. It gets no `slug`: see the request."""
-    return _door(view, admin=False)
+    return _members_only(view, admin=False)
 
 
 def admin(view: View[P]) -> Callable[..., HttpResponseBase]:
     """The view is for owners and admins of the organization; others get 404 like strangers."""
-    return _door(view, admin=True)
+    return _members_only(view, admin=True)

@@ -26,7 +26,7 @@ View = Callable[Concatenate[R, P], HttpResponseBase]
 def required(view: View[R, P]) -> View[R, P]:
     """A POST waits until the password was typed in again, then goes on by itself; looking is free.
 
-    Inside the doors of `access`, so that a stranger is not asked for something that is not theirs.
+    Inside `access.member`, so that a stranger is not asked for something that is not theirs.
     """
 
     @wraps(view)

@@ -14,7 +14,7 @@ from accounts.crypto import EncryptedTextField
 class SystemMail(models.Model):
     """One mail to one address, written in the transaction that it speaks of; gone once the relay has taken it.
 
-    Of no organization: it is a person's, who may belong to none yet. It may hold a link that opens a door, so its
+    Of no organization: it is a person's, who may belong to none yet. It may hold a link that lets somebody in, so its
     text is encrypted.
     """
 
