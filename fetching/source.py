@@ -116,11 +116,13 @@ class Source(Protocol):
     out_of_time: bool
     """Whether `retrieve`, `tops` or `delete` left the rest for another session, this one's time being nearly over."""
 
-    window: tuple[int, int]
-    """How many replies, and about how many bytes of them, may prove out of step together; one without pipelining.
+    @property
+    def window(self) -> tuple[int, int]:
+        """How many replies, and about how many bytes of them, may prove out of step together; one without pipelining.
 
-    None of them can be relied on then (R21): a message is good once so many others have come after it.
-    """
+        None of them can be relied on then (R21): a message is good once so many others have come after it. It may
+        grow while a session lasts.
+        """
 
     can_top: bool
     """Whether `top` and `tops` are worth trying: the server offers them, or does not say what it offers."""

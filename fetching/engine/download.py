@@ -224,13 +224,13 @@ class Reader:
 
     def _retrieve(self) -> None:
         by_number = {remote.number: remote for remote in self._wanted}
-        messages, size = self._source.window
         refused = 0
         for item in self._source.retrieve([remote.number for remote in self._wanted]):
             ready = _prepared(by_number[item.number], item)
             came = max(item.size, ready.remote.size)
             self._held.append((ready, came))
             self._held_bytes += came
+            messages, size = self._source.window  # it grows as replies come fast
             self._release(messages - 1, size)
             refused = refused + 1 if ready.error and ready.error.code == "message_withheld" else 0
             if refused == REFUSED_IN_A_ROW:

@@ -22,6 +22,9 @@ from fetching.source import HEADER_LIMIT, Limits, ListedMessage, Listing, Retrie
 # How much may be asked for ahead: enough to keep a line of 50 ms busy, little enough to throw away when the
 # session is left early.
 WINDOW: Final = 64
+# It opens as replies come fast: what is under way in a row is handed on late, and a slow server is not to seem dead.
+FIRST_WINDOW: Final = 16
+FAST_SECONDS: Final = 0.5  # from one refill to the next; far lines answer within it
 WINDOW_BYTES: Final = 4 * 1024 * 1024
 UNKNOWN_SIZE: Final = 64 * 1024
 # Of what TOP brings; some servers send whole messages (R22).
@@ -48,9 +51,8 @@ class Pop3Source:
         self._clock = clock
         self._offered = offered
         is_pipelined = offered.pipelining and pipelining
-        self._ahead = WINDOW if is_pipelined else 1
+        self._ahead = FIRST_WINDOW if is_pipelined else 1
         # What is asked for together, up to and with the reply that shows whether it was in step.
-        self.window = (WINDOW + 2, 2 * WINDOW_BYTES) if is_pipelined else (1, 0)
         self._until = (
             time.monotonic() + dialogue.transport.seconds_left
         )  # no more is asked for soon before this
@@ -268,6 +270,11 @@ class Pop3Source:
             raise
         return RetrievedMessage(number, event.size, file=file)
 
+    @property
+    def window(self) -> tuple[int, int]:
+        """How many replies, and bytes of them, may prove out of step together (`fetching.source`)."""
+        return (self._ahead + 2, 2 * WINDOW_BYTES) if self._ahead > 1 else (1, 0)
+
     def _each(self, wanted: Iterable[Command], *, is_watched: bool = False) -> Iterator[Command]:
         """Send the commands, as many ahead as allowed; yields each when its reply is the next to be read.
 
@@ -276,7 +283,7 @@ class Pop3Source:
         self._dialogue.drain()
         drained, rest, waiting, size = self._dialogue.drained, iter(wanted), deque[Command](), 0
         marks = [commands.noop()] if is_watched and self._ahead > 1 else []
-        is_first = True
+        is_first, refilled = True, time.monotonic()
         while True:
             if not waiting or (len(waiting) <= self._ahead // 2 and size <= WINDOW_BYTES // 2):
                 batch, size, has_ended = self._batch(rest, len(waiting), size)
@@ -290,7 +297,10 @@ class Pop3Source:
                     ]
                 if batch:
                     self._dialogue.send(batch)
-                    is_first = False
+                    now = time.monotonic()
+                    if self._ahead > 1 and not is_first and now - refilled < FAST_SECONDS:
+                        self._ahead = min(WINDOW, 2 * self._ahead)
+                    refilled, is_first = now, False
                 waiting += batch
             if not waiting:
                 return

@@ -31,7 +31,7 @@ def code_for(instance: Instance, address: str) -> str:
 def open_sending(page: Page) -> None:
     """The page about sending of Alice's account."""
     walks.go(page, "settings/addresses/")
-    row = page.locator(".address", has_text="alice.hartono@post.example").first
+    row = page.locator(".sender-address", has_text="alice.hartono@post.example").first
     row.locator("a[href*='/sending/']").click()
     expect(page.get_by_role("heading", name="Sending", exact=True)).to_be_visible()
 
@@ -95,11 +95,11 @@ def test_an_alias_is_proven_by_a_code_and_removed_again(alice: Page, instance: I
     code.fill(code_for(instance, ALIAS))
     alice.get_by_role("button", name="Confirm").click()
     alice.wait_for_url("**/settings/addresses/")
-    row = alice.locator(".address", has_text=ALIAS)
+    row = alice.locator(".sender-address", has_text=ALIAS)
     expect(row.locator(".badge")).to_have_text("Ready")
 
     row.get_by_role("link", name="Edit").click()
     alice.get_by_role("link", name="Remove").click()
     alice.get_by_role("button", name="Remove the address").click()
     alice.wait_for_url("**/settings/addresses/")
-    expect(alice.locator(".address", has_text=ALIAS)).to_have_count(0)
+    expect(alice.locator(".sender-address", has_text=ALIAS)).to_have_count(0)

@@ -62,6 +62,8 @@ class Courier(JailedServer):
         except subprocess.TimeoutExpired:
             self._authentication.kill()
             self._authentication.wait(PATIENCE)
+        assert self._authentication.stderr is not None
+        self._authentication.stderr.close()
 
     def command(self) -> list[str]:
         return [f"{_LIB}/courier/courierpop3login", f"{_LIB}/courier/courierpop3d", "Maildir"]

@@ -193,7 +193,7 @@ def test_r21_lock_step_with_a_server_once_out_of_step(settings):
 def test_the_window_is_bounded_in_messages_and_bytes(settings, monkeypatch):
     """The server counts how many replies it owes while it withholds the first."""
     monkeypatch.setattr(pop3_source, "WINDOW_BYTES", 10_000)
-    for size, ahead in ((10, pop3_source.WINDOW), (2000, 5)):
+    for size, ahead in ((10, pop3_source.FIRST_WINDOW), (2000, 5)):
         seen = []
         server = MailboxServer([b"x" * (size - 2) + b"\r\n"] * 200)
 
@@ -205,6 +205,7 @@ def test_the_window_is_bounded_in_messages_and_bytes(settings, monkeypatch):
         with server, session(settings, server) as source:
             source.listing()
             assert len(list(source.retrieve(range(1, 201)))) == 200
+            assert source.window[0] > pop3_source.FIRST_WINDOW + 2, "it opens while replies come fast"
         assert seen == [ahead]
 
 
