@@ -102,7 +102,11 @@ def test_deleting_empties_the_server_only_after_storing(
     server.fill("drop", MAIL[:30])
     added = add(settings, monkeypatch, acme, server, encryption, "--delete-from-server", user="drop")
     outcome = run("fetch", str(added["id"]), "--until-drained")
-    assert (outcome["stored"], outcome["deleted"], outcome["error"]) == (30, 30, None)
+    assert (outcome["stored"], outcome["error"]) == (30, None)
+    # Now and then Courier's TLS ends before its farewell is out: unconfirmed deletes are asked for again (R3).
+    for _ in range(3):
+        if server.count("drop"):
+            assert run("fetch", str(added["id"]), "--until-drained")["stored"] == 0, "nothing comes twice"
     assert server.count("drop") == 0
 
 
