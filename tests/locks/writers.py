@@ -8,7 +8,7 @@ from collections.abc import Callable
 from django.core.exceptions import ObjectDoesNotExist
 from django.utils import timezone
 
-from accounts import removal
+from accounts import locks, removal
 from accounts import services as account_services
 from accounts.models import MailAccount
 from fetching.connect import services as fetch_services
@@ -192,8 +192,11 @@ def adopt(world: World) -> None:
         delivery.send(claim, carry=accepted)
         sent_copies.file_copy(claim.organization_id, claim.outgoing_id)
     with world.scope():
+        # Stored as a fetch does: the account cannot go meanwhile.
+        if not locks.share(outgoing.account_id):
+            return
         account = MailAccount.objects.get(pk=outgoing.account_id)
-    (theirs,) = factories.deliver(account, b"X-Provider: 1\r\n" + raw)
+        (theirs,) = factories.deliver(account, b"X-Provider: 1\r\n" + raw)
     sent_copies.adopt_copy(world.organization, outgoing.pk, theirs)
 
 
@@ -224,7 +227,10 @@ def decide(world: World) -> None:
 
 def write_and_send(world: World) -> None:
     with world.scope():
-        draft = draft_row(world.account(), original=world.messages(0.3).first(), to="bob@post.example")
+        account = world.account()
+        if not locks.share(account.pk):  # as whoever begins a draft does
+            return
+        draft = draft_row(account, original=world.messages(0.3).first(), to="bob@post.example")
     with world.scope():
         fields = drafts.Fields(to="bob@post.example", subject="Tea", identity=draft.identity)
         kept = drafts.save(draft, draft.version, fields)
