@@ -1,7 +1,7 @@
 """All writers at once in any order: no deadlock, and counters, meter and ledger say the same at the end.
 
-It explores, so it runs only when asked: INTERLEAVING_SECONDS=300, INTERLEAVING_SEED for another order. It is known to find
-that removing an account touches messages of other accounts after the storage meter. The pairs are always tested.
+It explores, so it runs only when asked: INTERLEAVING_SECONDS=300, INTERLEAVING_SEED for another order. It is known to
+find that removing an account touches messages of other accounts after the storage meter. Pairs are always tested.
 """
 
 from __future__ import annotations
