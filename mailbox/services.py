@@ -149,11 +149,14 @@ def discard(messages: QuerySet[Message], *, reason: str = LedgerEntry.Reason.DIS
 
 
 def discard_account(account: MailAccount) -> bool:
-    """Delete a batch of the mail of an account that is being removed; whether more may be left."""
+    """Delete a batch of the mail of an account that is being removed; whether there was any.
+
+    The storage meter stays locked until the commit, so the account itself goes in a transaction without a batch.
+    """
     rows = Message.objects.filter(account=account).order_by("pk")
     ids = list(rows.values_list("pk", flat=True)[:DISCARD_BATCH])
     discard(Message.objects.filter(pk__in=ids), reason=LedgerEntry.Reason.ACCOUNT_DELETED)
-    return len(ids) == DISCARD_BATCH
+    return bool(ids)
 
 
 Row = tuple[int, int, bool, int]  # message, folder, is_read, size

@@ -93,3 +93,15 @@ def test_a_reply_from_another_account_outlives_the_letter_it_answers(acme, alice
         OutgoingMessage.objects.filter(pk=answer.pk).update(answers=Message.objects.first())
         removal.remove(full, alice)
         assert OutgoingMessage.objects.get().answers is None
+
+
+def test_the_account_goes_in_a_transaction_that_has_not_charged_storage(acme, alice, full):
+    with tenancy.scope(acme.pk):
+        removal.start(full, alice)
+    assert removal._batch(acme.pk, full.pk), "the last of its mail"
+    with tenancy.scope(acme.pk):
+        assert not Message.objects.exists()
+        assert MailAccount.objects.filter(pk=full.pk).exists(), "its row takes other locks than its mail"
+    assert not removal._batch(acme.pk, full.pk)
+    with tenancy.scope(acme.pk):
+        assert not MailAccount.objects.filter(pk=full.pk).exists()
